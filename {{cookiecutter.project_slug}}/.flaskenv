@@ -1,0 +1,2 @@
+# Read by the `flask` command only; your own settings belong into .env.
+FLASK_APP=app

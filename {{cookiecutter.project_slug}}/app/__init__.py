@@ -1,0 +1,34 @@
+"""The app: create_app() puts it together."""
+
+from flask import Flask
+
+from . import errors, health, protection, views
+from .config import load_settings, open_storage, session_hint
+from .sessions import ServerSideSessionInterface, Storage
+
+
+def create_app(storage: Storage | None = None) -> Flask:
+    """Return the app; sessions go to `storage`, or else where REDIS_URL says.
+
+    Raises ConfigurationError, which names the setting that is wrong.
+    """
+    settings = load_settings(own_storage=storage is not None)
+    if storage is None:
+        storage = open_storage(settings)
+    app = Flask(__name__)
+    app.config.from_mapping(settings.for_flask())
+    app.config["SESSION_HINT"] = session_hint(settings, storage)
+    app.extensions["session_storage"] = storage
+    app.session_interface = ServerSideSessionInterface(
+        storage,
+        settings.secrets,
+        idle_timeout=settings.idle_timeout,
+        lifetime=settings.lifetime,
+    )
+    protection.init_app(
+        app, production=settings.production, trusted_proxies=settings.trusted_proxies
+    )
+    errors.init_app(app)
+    app.register_blueprint(views.bp)
+    app.register_blueprint(health.bp)
+    return app

@@ -1,0 +1,19 @@
+"""For the platform: is the process alive, and can it serve?"""
+
+from flask import Blueprint, current_app
+from flask.typing import ResponseReturnValue
+
+bp = Blueprint("health", __name__)
+
+
+@bp.get("/healthz")
+def healthz() -> ResponseReturnValue:
+    """Answer as long as the process does; the storage is not asked."""
+    return {"status": "ok"}
+
+
+@bp.get("/readyz")
+def readyz() -> ResponseReturnValue:
+    """Answer 200 if the storage works; StorageUnavailable makes it a 503."""
+    current_app.extensions["session_storage"].ping()
+    return {"status": "ok"}

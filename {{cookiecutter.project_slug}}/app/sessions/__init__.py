@@ -1,0 +1,33 @@
+"""Server-side sessions: the cookie holds a signed random id, the data stays here.
+
+    from app.sessions import session
+
+    session.increment("views")          # exact, however many requests count at once
+    session["cart"] = ["book"]          # otherwise a mapping like any other
+    session["cart"].append("pen")       # changes inside a value are noticed
+    session.clear()                     # logout: the record goes, the cookie expires
+    session.regenerate()                # login: the same data under a new id
+
+To keep sessions somewhere else, subclass Storage and hand it to create_app(storage=…).
+"""
+
+from typing import cast
+
+import flask
+
+from .interface import ServerSideSessionInterface
+from .session import Session
+from .storage import MemoryStorage, RedisStorage, Storage, StorageUnavailable
+
+# flask.session, with its type
+session = cast(Session, flask.session)
+
+__all__ = [
+    "MemoryStorage",
+    "RedisStorage",
+    "ServerSideSessionInterface",
+    "Session",
+    "Storage",
+    "StorageUnavailable",
+    "session",
+]

@@ -1,0 +1,120 @@
+"""From REDIS_URL to a Redis client: one server, Sentinel or Cluster, TLS or not."""
+
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from redis import BlockingConnectionPool, Redis, RedisCluster
+from redis.backoff import NoBackoff
+from redis.cluster import ClusterNode
+from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.retry import Retry
+from redis.sentinel import Sentinel
+
+DEFAULT_PORTS = {"": 6379, "cluster": 6379, "sentinel": 26379}
+
+# Seconds, which keep every answer of the app within 1.5 s when Redis hangs. A retry
+# would count twice where only the answer was lost, so there is none; instead a
+# connection that has idled is tried with a PING first.
+OPTIONS: dict[str, Any] = {
+    "socket_connect_timeout": 0.5,
+    "socket_timeout": 1.0,
+    "health_check_interval": 30,
+    "protocol": 2,  # saves a round trip at the start of each connection
+}
+
+
+class Address(NamedTuple):
+    """A REDIS_URL, taken apart."""
+
+    kind: str  # "", "unix", "sentinel" or "cluster"
+    tls: bool
+    nodes: list[tuple[str, int]]
+    login: dict[str, str]
+    path: str  # of the socket, or the Sentinel service
+    db: int
+
+
+def parse_url(url: str) -> Address:
+    """Take a Redis URL apart; raise ValueError, without quoting it, if it is none.
+
+    redis://:password@host:port/db, rediss:// with TLS, unix:///path/to/socket,
+    redis+sentinel://host:port,host:port/service/db, redis+cluster://host:port,host:port
+    """
+    scheme, _, kind = url.partition("://")[0].lower().partition("+")
+    if scheme == "unix":
+        kind = "unix" if not kind else "?"
+    elif scheme not in ("redis", "rediss") or kind not in DEFAULT_PORTS:
+        raise ValueError("it begins with none of redis://, rediss://, unix://")
+    _, netloc, path, _, _ = urlsplit(url)
+    user, _, hosts = netloc.rpartition("@")
+    username, _, password = user.partition(":")
+    login = {"username": unquote(username), "password": unquote(password)}
+    login = {name: text for name, text in login.items() if text}
+    if kind == "unix":
+        return Address(kind, False, [], login, path, 0)
+    nodes = [_node(host, DEFAULT_PORTS[kind]) for host in hosts.split(",")]
+    if len(nodes) > 1 and not kind:
+        raise ValueError("only redis+sentinel:// and redis+cluster:// take many hosts")
+    parts = path.strip("/").split("/")
+    service = parts.pop(0) if kind == "sentinel" else ""
+    if kind == "sentinel" and not service:
+        raise ValueError("the Sentinel service is missing: …/service/db")
+    db = parts[0] if parts and parts[0] else "0"
+    if not db.isdecimal() or len(parts) > 1 or (kind == "cluster" and db != "0"):
+        raise ValueError("what follows the host is no database number")
+    return Address(kind, scheme == "rediss", nodes, login, service, int(db))
+
+
+def _node(text: str, default_port: int) -> tuple[str, int]:
+    """Split host:port, where an IPv6 address stands in brackets."""
+    host, _, port = text.partition(":")
+    if text.startswith("["):
+        host, _, port = text[1:].partition("]")
+        port = port.removeprefix(":")
+    if not host:
+        raise ValueError("the host is missing")
+    if port and not (port.isdecimal() and 0 < int(port) < 65536):
+        raise ValueError("the port is no number from 1 to 65535")
+    return host, int(port or default_port)
+
+
+def connect(
+    url: str, *, connections: int, verify: bool = True, ca_cert: str | None = None
+) -> Redis | RedisCluster:
+    """Return a client with a pool of at most so many connections for each process.
+
+    `ca_cert` names a file of certificates to trust instead of the system's. Raises
+    ValueError if the URL is none; nothing is connected before the first command.
+    """
+    address = parse_url(url)
+    options = OPTIONS | {"retry": Retry(NoBackoff(), 0)}
+    if address.tls:
+        options |= {"ssl_cert_reqs": "required" if verify else "none"}
+        options |= {"ssl_check_hostname": verify, "ssl_ca_certs": ca_cert}
+    switch = {"ssl": True} if address.tls else {}
+    pool = {"max_connections": connections, "db": address.db}
+    match address.kind:
+        case "cluster":
+            nodes = [ClusterNode(host, port) for host, port in address.nodes]
+            options |= address.login | switch | {"max_connections": connections}
+            return RedisCluster(startup_nodes=nodes, **options)
+        case "sentinel":
+            sentinel = Sentinel(address.nodes, sentinel_kwargs=options | switch)
+            login = address.login | switch
+            master: Redis = sentinel.master_for(
+                address.path, **options, **login, **pool
+            )
+            return master
+        case "unix":
+            options |= {"connection_class": UnixDomainSocketConnection}
+            options |= {"path": address.path}
+        case _:
+            kind = SSLConnection if address.tls else Connection
+            [(host, port)] = address.nodes
+            options |= {"connection_class": kind, "host": host, "port": port}
+    # A request waits for a connection rather than fail when all are in use.
+    return Redis(
+        connection_pool=BlockingConnectionPool(
+            timeout=0.5, **options, **address.login, **pool
+        )
+    )

@@ -1,0 +1,171 @@
+"""Sessions in Redis or Valkey: one hash each, one round trip an operation."""
+
+import hashlib
+import logging
+import time
+from collections.abc import Collection, Mapping
+from threading import Lock
+from typing import Any
+
+from redis import Redis, RedisCluster
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+
+from .base import Storage, StorageUnavailable
+
+log = logging.getLogger(__name__)
+
+SLOW = (
+    0.1  # seconds: a failure that took longer holds up requests, so it is not repeated
+)
+PAUSE = 1.0  # seconds between two attempts after a slow failure
+OF_THE_DATA = ("WRONGTYPE", "not an integer", "overflow")  # errors that are no outage
+
+
+class Script:
+    """A Lua script, which Redis runs as one atomic step."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+
+
+# What may be refused for lack of memory comes first in each script: a script that has
+# written something is not refused any more, one that has not leaves nothing half done.
+LOAD = Script("""
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+return redis.call('HGETALL', KEYS[1])
+""")
+SAVE = Script("""
+if ARGV[2] == '0' and redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+local first_removed = 4 + 2 * ARGV[3]
+for i = 4, first_removed - 1, 2 do
+  redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
+end
+for i = first_removed, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i]) end
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+return 1
+""")
+# Lua's numbers are exact up to 2^53 only: the sum is read as text.
+INCREMENT = Script("""
+if ARGV[2] == '0' and redis.call('EXISTS', KEYS[1]) == 0 then return false end
+redis.call('HINCRBY', KEYS[1], ARGV[3], ARGV[4])
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+return redis.call('HGET', KEYS[1], ARGV[3])
+""")
+TAKE = Script("""
+local record = redis.call('HGETALL', KEYS[1])
+redis.call('DEL', KEYS[1])
+return record
+""")
+
+
+class RedisStorage(Storage):
+    """Keeps sessions through any redis-py client: Redis, RedisCluster or Sentinel's.
+
+    The client must not retry by itself, or a count whose answer was lost counts twice.
+    While Redis hangs, one attempt a second is made and all other calls fail at once, so
+    that the threads of the app stay free for pages without a session.
+    """
+
+    def __init__(self, client: Redis | RedisCluster) -> None:
+        self._client: Any = client
+        self._lock = Lock()
+        self._next_attempt = 0.0  # by time.monotonic(); 0 while all is well
+        # the beginning of the commands whose success ends the outage; None if all is well
+        self._outage: tuple[str | int, ...] | None = None
+
+    def load(self, key: str, ttl: int) -> dict[str, str] | None:
+        return _fields(self._run(LOAD, key, ttl))
+
+    def save(
+        self,
+        key: str,
+        changed: Mapping[str, str],
+        removed: Collection[str],
+        ttl: int,
+        *,
+        create: bool,
+    ) -> bool:
+        fields = [part for item in changed.items() for part in item]
+        counts = ttl, int(create), len(changed)
+        return bool(self._run(SAVE, key, *counts, *fields, *removed))
+
+    def increment(
+        self, key: str, field: str, by: int, ttl: int, *, create: bool
+    ) -> int | None:
+        try:
+            total = self._run(INCREMENT, key, ttl, int(create), field, by)
+        except ResponseError as error:
+            if "overflow" in str(error):
+                raise OverflowError(f"{field!r} would need more than 64 bits") from None
+            raise TypeError(f"{field!r} does not hold a 64-bit integer") from None
+        return None if total is None else int(total)
+
+    def delete(self, key: str) -> None:
+        self._ask("DEL", key)
+
+    def take(self, key: str) -> dict[str, str] | None:
+        return _fields(self._run(TAKE, key))
+
+    def ping(self) -> None:
+        self._ask("PING")
+
+    def _run(self, script: Script, key: str, *args: str | int) -> Any:
+        """Run a script on one key; a key that holds no hash counts as absent: None."""
+        try:
+            try:
+                return self._ask("EVALSHA", script.sha, 1, key, *args)
+            except NoScriptError:  # a new or emptied server: EVAL runs it and keeps it
+                return self._ask("EVAL", script.source, 1, key, *args)
+        except ResponseError as error:
+            if "WRONGTYPE" not in str(error):
+                raise
+            log.error("%s holds no session: it counts as absent", key)
+            return None
+
+    def _ask(self, *command: str | int) -> Any:
+        """Send one command, once; raise StorageUnavailable if Redis does not do it."""
+        started = time.monotonic()
+        if self._next_attempt:
+            self._wait_your_turn(started)
+        try:
+            answer = self._client.execute_command(*command)
+        except RedisError as error:
+            reason = f"{type(error).__name__}: {error}"
+            if isinstance(error, NoScriptError) or any(
+                w in reason for w in OF_THE_DATA
+            ):
+                raise
+            # A refusal (out of memory, read-only) ends when what was refused works.
+            ended_by = command[:2] if isinstance(error, ResponseError) else ()
+            self._note_outage(reason, ended_by, time.monotonic() - started)
+            raise StorageUnavailable(reason) from error
+        if self._outage is not None and command[: len(self._outage)] == self._outage:
+            log.warning("Redis answers again")
+            self._outage = None
+            self._next_attempt = 0.0
+        return answer
+
+    def _wait_your_turn(self, now: float) -> None:
+        with self._lock:
+            if now < self._next_attempt:
+                raise StorageUnavailable("Redis did not answer a moment ago")
+            self._next_attempt = now + PAUSE
+
+    def _note_outage(
+        self, reason: str, ended_by: tuple[str | int, ...], seconds: float
+    ) -> None:
+        with self._lock:
+            if self._outage is None:
+                log.error("Redis fails, pages with a session answer 503: %s", reason)
+            self._outage = ended_by
+            if seconds > SLOW:
+                self._next_attempt = time.monotonic() + PAUSE
+
+
+def _fields(answer: list[Any] | dict[Any, Any] | None) -> dict[str, str] | None:
+    """Turn the answer of HGETALL, names and values in turn, into a record."""
+    if not answer:
+        return None
+    texts = [p.decode(errors="replace") if isinstance(p, bytes) else p for p in answer]
+    return dict(zip(texts[::2], texts[1::2], strict=True))

