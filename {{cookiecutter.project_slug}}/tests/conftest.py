@@ -29,8 +29,9 @@ PROJECT = Path(__file__).parent.parent
 @pytest.fixture(autouse=True)
 def _settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Use the same settings on every machine, whatever .env says."""
-    for name in ("DYNO", "PORT", "REDIS_URL", "SECRET_FALLBACKS", "WEB_CONCURRENCY"):
+    for name in "DYNO", "PORT", "REDIS_URL", "SECRET_FALLBACKS", "TRUSTED_PROXIES":
         monkeypatch.setenv(name, "")
+    monkeypatch.setenv("WEB_CONCURRENCY", "1")
     monkeypatch.setenv("APP_ENV", "development")
     monkeypatch.setenv("SECRET", "dev-only-for-the-tests-0123456789")
 
@@ -86,7 +87,13 @@ class Visitor:
 
     def get(self, path: str = "/", **headers: str) -> tuple[int, str]:
         """Return the status and the body of a page."""
-        request = urllib.request.Request(self.url + path, headers=headers)  # noqa: S310
+        return self._open(urllib.request.Request(self.url + path, headers=headers))  # noqa: S310
+
+    def post(self, path: str) -> tuple[int, str]:
+        """Send an empty form; return the status and the body of where it leads."""
+        return self._open(urllib.request.Request(self.url + path, data=b""))  # noqa: S310
+
+    def _open(self, request: urllib.request.Request) -> tuple[int, str]:
         try:
             with self._opener.open(request, timeout=10) as response:
                 return response.status, response.read().decode()
@@ -104,9 +111,10 @@ class Visitor:
 class Server:
     """The app under gunicorn, on a free port of this machine."""
 
-    def __init__(self, **settings: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:0"],
+    def __init__(self, app: str | None = None, **settings: str) -> None:
+        command = [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:0"]
+        self.process = subprocess.Popen(  # noqa: S603
+            [*command, app] if app else command,
             cwd=PROJECT,
             env=os.environ | settings,
             stderr=subprocess.PIPE,
@@ -142,11 +150,14 @@ class Server:
 
 @pytest.fixture
 def start_server() -> Iterator[Callable[..., Server]]:
-    """A function that starts the real server with the settings it is given."""
+    """A function that starts the real server with the settings it is given.
+
+    It serves the app, or another one if that is named as gunicorn wants it.
+    """
     servers: list[Server] = []
 
-    def start(**settings: str) -> Server:
-        servers.append(Server(**settings))
+    def start(app: str | None = None, **settings: str) -> Server:
+        servers.append(Server(app, **settings))
         return servers[-1]
 
     yield start

@@ -1,0 +1,22 @@
+"""The app with views that the tests of the running server need."""
+
+from flask import Flask
+
+import app
+from app.sessions import session
+
+
+def create_app() -> Flask:
+    """Return the app, with more ways to use a session."""
+    probe = app.create_app()
+
+    @probe.get("/set/<key>")
+    def set_key(key: str) -> dict[str, str]:
+        session[key] = 1
+        return {"set": key}
+
+    @probe.get("/all")
+    def show() -> dict[str, object]:
+        return dict(session)
+
+    return probe

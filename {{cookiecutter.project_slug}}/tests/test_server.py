@@ -1,0 +1,100 @@
+"""The app as it runs: gunicorn with two processes and threads, and a real Valkey."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from signal import SIGKILL
+
+import pytest
+from redis import Redis
+
+from tests.conftest import Server
+
+StartServer = Callable[..., Server]
+
+
+@pytest.fixture
+def server(start_server: StartServer, redis: Redis, redis_url: str) -> Server:
+    return start_server(
+        "tests.probe:create_app()", REDIS_URL=redis_url, WEB_CONCURRENCY="2"
+    )
+
+
+def test_counts_in_memory_by_one_process_and_says_so(
+    start_server: StartServer,
+) -> None:
+    server = start_server(WEB_CONCURRENCY="4")
+    visitor = server.visitor()
+    assert [visitor.count() for _ in range(20)] == list(range(1, 21))
+    assert "Sessions are kept in memory" in server.log[0]
+
+
+def test_the_count_goes_on_after_a_crash(
+    start_server: StartServer, redis: Redis, redis_url: str
+) -> None:
+    first = start_server(REDIS_URL=redis_url)
+    visitor = first.visitor()
+    assert [visitor.count() for _ in range(3)] == [1, 2, 3]
+    first.stop(SIGKILL)
+    visitor.url = start_server(REDIS_URL=redis_url).url
+    assert visitor.count() == 4
+
+
+def test_parallel_visits_are_all_counted(server: Server) -> None:
+    visitor = server.visitor()
+    assert visitor.count() == 1
+    with ThreadPoolExecutor(16) as threads:
+        counts = list(threads.map(lambda _: visitor.count(), range(2000)))
+    assert sorted(counts) == list(range(2, 2002))
+
+
+def test_parallel_changes_of_different_keys_are_all_kept(server: Server) -> None:
+    visitor = server.visitor()
+    visitor.get("/set/first")
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(lambda n: visitor.get(f"/set/{n}"), range(500)))
+    _, body = visitor.get("/all")
+    assert len(json.loads(body)) == 501
+
+
+def test_pages_without_a_session_leave_no_trace(server: Server, redis: Redis) -> None:
+    visitor = server.visitor()
+    visitor.count()
+    before = commands(redis)
+    paths = ["/healthz", "/nowhere", "/static/style.css"]
+    for path in paths:
+        visitor.get(path)
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(lambda path: server.visitor().get(path), paths * 334))
+    assert commands(redis) == before
+    assert redis.dbsize() == 1
+
+
+def test_a_visit_is_one_command(server: Server, redis: Redis) -> None:
+    visitor = server.visitor()
+    for _ in range(20):  # until each process knows its way
+        visitor.count()
+    before = commands(redis)
+    for _ in range(10):
+        visitor.count()
+    assert commands(redis) == before + 10
+
+
+def commands(redis: Redis) -> int:
+    """Return how many commands clients have sent, apart from PING and INFO."""
+    stats = redis.info("commandstats")
+    inner = ("ping", "info", "exists", "expire", "hincrby", "hget")
+    names = {f"cmdstat_{name}" for name in inner}
+    return sum(stat["calls"] for name, stat in stats.items() if name not in names)
+
+
+def test_a_logout_holds_for_every_process(server: Server) -> None:
+    visitor = server.visitor()
+    visitor.count()
+    [cookie] = visitor.cookies
+    thieves = [server.visitor() for _ in range(10)]
+    for thief in thieves:
+        thief.cookies.set_cookie(cookie)
+        thief.count()
+    visitor.post("/reset")
+    assert [thief.count() for thief in thieves] == [1] * 10

@@ -1,0 +1,110 @@
+"""Session behaves like a dict, whatever is done to it, on every storage."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from redis import Redis
+
+from app.sessions import MemoryStorage, RedisStorage, Session, Storage
+from tests.sqlite_storage import SQLiteStorage
+
+keys = st.sampled_from(["", "a", "_permanent", "ключ", "n"]) | st.text(max_size=5)
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text()
+    | st.binary()
+    | st.uuids(),
+    lambda inner: (
+        st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(st.text(), inner)
+    ),
+    max_leaves=5,
+)
+Step = Callable[[Any], object]
+
+
+def increment(session: Any, key: str, by: int) -> object:
+    """Increment in a Session, or in a dict."""
+    if isinstance(session, Session):
+        return session.increment(key, by)
+    value = session.get(key, 0)
+    if type(value) is not int:
+        raise TypeError
+    if not -(2**63) <= value + by < 2**63:
+        raise OverflowError
+    session[key] = value + by
+    return session[key]
+
+
+def append(session: Any, key: str, value: object) -> object:
+    """Change a value from inside."""
+    held = session[key]
+    if isinstance(held, list):
+        held.append(value)
+    return held
+
+
+def regenerate(session: Any) -> None:
+    if isinstance(session, Session):
+        session.regenerate()
+
+
+steps = st.one_of(
+    st.builds(lambda k, v: lambda s: s.__setitem__(k, v), keys, values),
+    st.builds(lambda k: lambda s: s[k], keys),
+    st.builds(lambda k: lambda s: s.__delitem__(k), keys),
+    st.builds(lambda k: lambda s: s.get(k), keys),
+    st.builds(lambda k: lambda s: s.pop(k, None), keys),
+    st.builds(lambda k, v: lambda s: s.setdefault(k, v), keys, values),
+    st.builds(lambda k, by: lambda s: increment(s, k, by), keys, st.integers(-9, 9)),
+    st.builds(lambda k, v: lambda s: append(s, k, v), keys, values),
+    st.just(lambda s: sorted(s)),
+    st.just(lambda s: len(s)),
+    st.just(lambda s: s.clear()),
+    st.just(regenerate),
+)
+requests = st.lists(st.lists(steps, max_size=6), max_size=6)
+
+
+def outcome(step: Step, target: Any) -> object:
+    try:
+        return step(target)
+    except (KeyError, TypeError, OverflowError) as error:
+        return type(error)
+
+
+@pytest.fixture(scope="module", params=["memory", "redis", "sqlite"])
+def any_storage(request: pytest.FixtureRequest) -> Any:
+    if request.param == "memory":
+        yield MemoryStorage()
+    elif request.param == "redis":
+        with Redis.from_url(request.getfixturevalue("redis_url")) as client:
+            yield RedisStorage(client)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            yield SQLiteStorage(Path(folder) / "sessions.db")
+
+
+@settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(requests=requests)
+def test_behaves_like_a_dict(any_storage: Storage, requests: list[list[Step]]) -> None:
+    model: dict[str, object] = {}
+    session_id = None
+    for steps in requests:
+        session = Session(any_storage, session_id, ttl=60, new_ttl=60)
+        for step in steps:
+            assert outcome(step, session) == outcome(step, model)
+        session.save()
+        session_id = session.issued or (None if session.ended else session_id)
+        assert dict(Session(any_storage, session_id, ttl=60, new_ttl=60)) == model
