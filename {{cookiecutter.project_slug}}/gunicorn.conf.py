@@ -1,5 +1,6 @@
 """gunicorn reads this file by itself: `gunicorn` alone starts the app."""
 
+import os
 import socket
 
 from app.config import load_settings
@@ -46,3 +47,22 @@ access_log_format = (
     'method=%(m)s path="%(U)s" status=%(s)s duration_ms=%(M)s bytes=%(B)s '
     "request_id=%({x-request-id}o)s client=%(h)s"
 )
+
+
+def on_starting(server):  # type: ignore[no-untyped-def] # gunicorn has no types
+    """Say in one sentence that a port is taken; gunicorn would try for five seconds."""
+    if "GUNICORN_FD" in os.environ or "LISTEN_FDS" in os.environ:
+        return  # the sockets are handed over
+    for address in server.cfg.address:
+        if not isinstance(address, tuple) or address[1] == 0:
+            continue
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(address)
+            except OSError as error:
+                raise SystemExit(
+                    f"PORT {address[1]} cannot be used ({error.strerror}); "
+                    f"use another one with: PORT={address[1] + 1} gunicorn"
+                ) from None

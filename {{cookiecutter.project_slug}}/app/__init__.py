@@ -3,7 +3,7 @@
 from flask import Flask
 
 from . import errors, health, protection, views
-from .config import load_settings, open_storage, session_hint
+from .config import load_settings, open_storage, session_hint, signing_secrets
 from .sessions import ServerSideSessionInterface, Storage
 
 
@@ -17,11 +17,14 @@ def create_app(storage: Storage | None = None) -> Flask:
         storage = open_storage(settings)
     app = Flask(__name__)
     app.config.from_mapping(settings.for_flask())
+    secrets = signing_secrets(settings)
+    app.config["SECRET_KEY"] = secrets[0]
+    app.config["SECRET_KEY_FALLBACKS"] = list(secrets[1:])
     app.config["SESSION_HINT"] = session_hint(settings, storage)
     app.extensions["session_storage"] = storage
     app.session_interface = ServerSideSessionInterface(
         storage,
-        settings.secrets,
+        secrets,
         idle_timeout=settings.idle_timeout,
         lifetime=settings.lifetime,
     )

@@ -33,7 +33,8 @@ class Settings:
     """The settings as the app uses them; times are in seconds."""
 
     production: bool
-    secrets: tuple[str, ...] = field(repr=False)  # the first signs, all of them verify
+    # The first one signs, all of them verify; none: one is made up for this start.
+    secrets: tuple[str, ...] = field(repr=False)
     redis_url: str = field(repr=False)  # empty: sessions are kept in memory
     redis_tls_verify: bool
     redis_ca_cert: str | None
@@ -48,8 +49,6 @@ class Settings:
     def for_flask(self) -> dict[str, Any]:
         """Return what Flask and its extensions read from app.config."""
         return {
-            "SECRET_KEY": self.secrets[0],
-            "SECRET_KEY_FALLBACKS": list(self.secrets[1:]),
             # The prefix makes browsers insist on Secure, Path=/ and no Domain (RFC 6265bis).
             "SESSION_COOKIE_NAME": "__Host-session" if self.production else "session",
             "SESSION_COOKIE_SECURE": self.production,
@@ -73,12 +72,24 @@ def load_settings(*, own_storage: bool = False) -> Settings:
     return settings
 
 
+def signing_secrets(settings: Settings) -> tuple[str, ...]:
+    """Return the secrets; in development a missing one is made up for this start."""
+    if settings.secrets:
+        return settings.secrets
+    log.warning(
+        "SECRET is not set, so all cookies become invalid when the server stops; "
+        "keep one with: echo SECRET=dev-%s >> .env",
+        RANDOM_TEXT,
+    )
+    return (secrets.token_urlsafe(48),)
+
+
 def open_storage(settings: Settings) -> Storage:
     """Return the storage that REDIS_URL names; nothing is connected yet."""
     if not settings.redis_url:
         log.warning(
             "Sessions are kept in memory, by one process, and go when it stops; "
-            "set REDIS_URL to keep them."
+            "keep them in Redis with: export REDIS_URL=redis://127.0.0.1:6379/0"
         )
         return MemoryStorage()
     return RedisStorage(
@@ -171,14 +182,7 @@ class Reader:
             self.check_secret("SECRET", current)
             for fallback in filter(None, fallbacks):
                 self.check_secret("SECRET_FALLBACKS", fallback)
-        if not current:
-            log.warning(
-                "SECRET is not set: a random one serves until the server stops; "
-                "keep one with: echo SECRET=dev-%s >> .env",
-                RANDOM_TEXT,
-            )
-            current = secrets.token_urlsafe(48)
-        return (current, *filter(None, fallbacks))
+        return tuple(filter(None, [current, *fallbacks]))
 
     def check_secret(self, name: str, secret: str) -> None:
         what = None
