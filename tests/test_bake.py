@@ -1,0 +1,145 @@
+"""What is baked: the right files, with the answers in the right places."""
+
+import html
+import json
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import APP, Baker
+
+FILES = set(
+    """
+.env .env.example .flaskenv .gitignore .python-version
+Makefile Procfile README.md app.json gunicorn.conf.py pyproject.toml
+requirements-dev.in requirements-dev.txt requirements.in requirements.txt
+app/__init__.py app/config.py app/errors.py app/health.py app/protection.py app/views.py
+app/sessions/__init__.py app/sessions/interface.py app/sessions/session.py
+app/sessions/storage/__init__.py app/sessions/storage/base.py
+app/sessions/storage/connect.py app/sessions/storage/memory.py
+app/sessions/storage/redis.py
+app/static/favicon.svg app/static/style.css
+app/templates/base.html app/templates/error.html app/templates/index.html
+tests/__init__.py tests/conftest.py tests/probe.py tests/sqlite_storage.py
+tests/storage_contract.py tests/test_app.py tests/test_config.py tests/test_cookie.py
+tests/test_libraries.py tests/test_outage.py tests/test_server.py tests/test_session.py
+tests/test_session_model.py tests/test_storage.py
+""".split()  # noqa: SIM905
+)
+RENDERED = {
+    ".python-version",
+    "README.md",
+    "app.json",
+    "app/templates/base.html",
+    "pyproject.toml",
+}
+
+
+def files(project: Path) -> set[str]:
+    found = (path for path in project.rglob("*") if path.is_file())
+    names = {path.relative_to(project).as_posix() for path in found}
+    return {name for name in names if not name.startswith(".git/")}
+
+
+def test_makes_exactly_these_files(bake: Baker) -> None:
+    baked = bake()
+    assert baked.status == 0, baked.output
+    assert baked.project.name == "visit-counter"
+    assert files(baked.project) == FILES
+
+
+def test_renders_five_files_and_copies_the_others(bake: Baker, template: Path) -> None:
+    project = bake().project
+    for name in FILES - {".env"}:
+        made = (project / name).read_bytes()
+        if name in RENDERED:
+            assert b"cookiecutter" not in made, name
+        else:
+            assert made == (template / APP / name).read_bytes(), name
+
+
+def test_the_name_makes_the_folder(bake: Baker) -> None:
+    assert bake(project_name="Café de l'Été ☕").project.name == "cafe-de-l-ete"
+
+
+def test_asks_a_readable_question_for_each_answer(template: Path) -> None:
+    questions = json.loads((template / "cookiecutter.json").read_text())
+    prompts = questions["__prompts__"]
+    assert {name for name in questions if name[0] != "_"} == prompts.keys()
+
+
+def test_each_answer_arrives(bake: Baker) -> None:
+    project = bake(
+        project_name="Hits",
+        project_slug="hit-list",
+        description="Counts hits.",
+        python_version="3.12",
+        init_git="no",
+    ).project
+    assert project.name == "hit-list"
+    assert not (project / ".git").exists()
+    assert (project / ".python-version").read_bytes() == b"3.12\n"
+    assert (project / "README.md").read_text().startswith("# Hits\n\nCounts hits.\n")
+    app_json = json.loads((project / "app.json").read_text())
+    assert (app_json["name"], app_json["description"]) == ("Hits", "Counts hits.")
+    pyproject = tomllib.loads((project / "pyproject.toml").read_text())
+    assert pyproject["project"]["name"] == "hit-list"
+    assert pyproject["tool"]["cruft"]["skip"] == [".env"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Say "hello"',
+        "It's",
+        '"""; import os; """',
+        r"back\slash \n \u0041 \" \\",
+        "$(touch pwned) `touch pwned` $HOME ${HOME}",
+        "<script>alert(1)</script> & </title>",
+        "naïve ☕ 🎉 日本語",
+        "50 % off | cut }} #} %}",
+        "x" * 100,
+        "-n --help",
+        "[link](javascript:alert(1)) *star* # hash",
+    ],
+)
+def test_any_words_are_carried_into_every_file(bake: Baker, text: str) -> None:
+    baked = bake(project_name=text, description=text, project_slug="it")
+    assert baked.status == 0, baked.output
+    project = baked.project
+    app_json = json.loads((project / "app.json").read_text())
+    assert (app_json["name"], app_json["description"]) == (text, text)
+    tomllib.loads((project / "pyproject.toml").read_text())
+    page = (project / "app/templates/base.html").read_text()
+    [header] = re.findall(r"<header><a [^>]*>(.*)</a></header>", page)
+    [description] = re.findall(r'name="description" content="([^"]*)"', page)
+    assert html.unescape(header) == html.unescape(description) == text
+    assert not re.search("[<>]", header + description)
+    readme = (project / "README.md").read_text()
+    assert html.unescape(readme.splitlines()[0]) == f"# {text}"
+    assert files(project) == FILES
+
+
+def test_git_ignores_env_and_its_variants_but_not_the_example(bake: Baker) -> None:
+    project = bake().project
+    names = [".env", ".env.local", ".env.production", ".env.example"]
+    ignored = subprocess.run(
+        ["git", "check-ignore", *names],
+        cwd=project,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert ignored.stdout.split() == names[:3]
+
+
+def test_no_requirements_name_an_index(template: Path) -> None:
+    locks = [*template.glob("requirements*.txt"), *template.glob("*/requirements*.txt")]
+    assert len(locks) == 3
+    for lock in locks:
+        text = lock.read_text()
+        assert "--hash=sha256:" in text
+        assert not re.search(r"://|--(extra-)?index|--find-links", text)

@@ -1,0 +1,66 @@
+"""A mistake gets one sentence that names it, and what mends it; never a traceback."""
+
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import environment
+
+
+def start(project: Path, home: Path, *command: str, **settings: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [project / ".venv/bin" / command[0], *command[1:]],
+        cwd=project,
+        check=False,
+        env=environment(home, **settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=30,
+    )
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize("command", ["gunicorn", "flask run"])
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"PORT": "abc"}, "PORT is 'abc', not a whole number from 1 to 65535; "),
+        ({"REDIS_URL": "foo"}, "REDIS_URL is no address of a Redis: "),
+        (
+            {"APP_ENV": "production", "SECRET": "", "REDIS_URL": "memory://"},
+            "SECRET is not set, but it signs the cookies; ",
+        ),
+        (
+            {"APP_ENV": "production", "REDIS_URL": "memory://"},
+            "SECRET was made for development, but each stage gets its own; ",
+        ),
+        (
+            {"APP_ENV": "production", "SECRET": "0123456789abcdef" * 4},
+            "REDIS_URL is not set, but sessions are kept there in production; ",
+        ),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_a_wrong_setting(
+    baked: Path, home: Path, command: str, settings: dict[str, str], sentence: str
+) -> None:
+    status, output = start(baked, home, *command.split(), **settings)
+    assert status == 1
+    [line] = output.splitlines()
+    assert line.startswith(sentence)
+    assert "set it with: export " in line
+
+
+def test_a_port_in_use(baked: Path, home: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        status, output = start(baked, home, "gunicorn", PORT=str(port))
+    assert status == 1
+    line = output.splitlines()[-1]
+    assert line.startswith(f"PORT {port} cannot be used (Address already in use); ")
+    assert "Traceback" not in output
