@@ -129,7 +129,7 @@ def test_is_loaded_only_when_it_is_used(browser: Browser, calls: list[str]) -> N
     browser.do(lambda: session.permanent)
     browser.client.get("/healthz")
     browser.client.get("/nowhere")
-    browser.client.get("/static/style.css")
+    browser.client.get("/static/style.css").close()
     assert calls == []
 
 
