@@ -166,20 +166,20 @@ class Server:
             ["sh", "-c", f"exec {commands[process_type]}"],
             cwd=project,
             env=environment(project, **variables, **settings),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
         )
-        assert self.process.stderr
+        assert self.process.stdout
         self.log: list[str] = []
-        for line in self.process.stderr:
+        for line in self.process.stdout:
             self.log.append(line)
-            if found := re.search(r"Listening at: (http://\S+)", line):
+            if found := re.search(r"Listening at: (http://[\d.:]+)", line):
                 break
         else:
             raise AssertionError("".join(self.log))
         self.url = found[1]
-        self._reader = Thread(target=self.log.extend, args=[self.process.stderr])
+        self._reader = Thread(target=self.log.extend, args=[self.process.stdout])
         self._reader.start()
 
     def stop(self, signal: Signals = Signals.SIGTERM) -> None:
@@ -187,8 +187,8 @@ class Server:
         self.process.send_signal(signal)
         self.process.wait(30)
         self._reader.join(30)
-        assert self.process.stderr
-        self.process.stderr.close()
+        assert self.process.stdout
+        self.process.stdout.close()
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ FILES = set(
 .env .env.example .flaskenv .gitignore .python-version
 Makefile Procfile README.md app.json gunicorn.conf.py pyproject.toml
 requirements-dev.in requirements-dev.txt requirements.in requirements.txt
-app/__init__.py app/config.py app/errors.py app/health.py app/protection.py app/views.py
+app/__init__.py app/access_log.py app/checks.py app/config.py app/errors.py
+app/health.py app/logs.py app/protection.py app/views.py
 app/sessions/__init__.py app/sessions/interface.py app/sessions/session.py
 app/sessions/storage/__init__.py app/sessions/storage/base.py
 app/sessions/storage/connect.py app/sessions/storage/memory.py
@@ -24,7 +25,8 @@ app/sessions/storage/redis.py
 app/static/favicon.svg app/static/style.css
 app/templates/base.html app/templates/error.html app/templates/index.html
 tests/__init__.py tests/conftest.py tests/probe.py tests/sqlite_storage.py
-tests/storage_contract.py tests/test_app.py tests/test_config.py tests/test_cookie.py
+tests/storage_contract.py tests/test_app.py tests/test_checks.py
+tests/test_config.py tests/test_logs.py tests/test_protection.py tests/test_cookie.py
 tests/test_libraries.py tests/test_outage.py tests/test_server.py tests/test_session.py
 tests/test_session_model.py tests/test_storage.py
 """.split()  # noqa: SIM905

@@ -39,7 +39,7 @@ def start(project: Path, home: Path, *command: str, **settings: str) -> tuple[in
         ),
         (
             {"APP_ENV": "production", "SECRET": "0123456789abcdef" * 4},
-            "REDIS_URL is not set, but sessions are kept there in production; ",
+            "REDIS_URL is not set, but production keeps the sessions there; ",
         ),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
@@ -51,7 +51,7 @@ def test_a_wrong_setting(
     assert status == 1
     [line] = output.splitlines()
     assert line.startswith(sentence)
-    assert "set it with: export " in line
+    assert "mend it with: export " in line
 
 
 def test_a_port_in_use(baked: Path, home: Path) -> None:

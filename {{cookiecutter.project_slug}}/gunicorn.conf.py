@@ -42,11 +42,10 @@ forwarded_allow_ips = "*" if settings.trusted_proxies else ""
 # The control socket wants a writable home, which not every host gives.
 control_socket_disable = True
 
+# To standard output, in logfmt; see app/access_log.py.
 accesslog = "-"
-access_log_format = (
-    'method=%(m)s path="%(U)s" status=%(s)s duration_ms=%(M)s bytes=%(B)s '
-    "request_id=%({x-request-id}o)s client=%(h)s"
-)
+logger_class = "app.access_log.Logger"
+loglevel = settings.log_level.lower()
 
 
 def on_starting(server):  # type: ignore[no-untyped-def] # gunicorn has no types

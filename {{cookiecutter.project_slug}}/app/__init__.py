@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from . import errors, health, protection, views
+from . import checks, errors, health, logs, protection, views
 from .config import load_settings, open_storage, session_hint, signing_secrets
 from .sessions import ServerSideSessionInterface, Storage
 
@@ -13,6 +13,7 @@ def create_app(storage: Storage | None = None) -> Flask:
     Raises ConfigurationError, which names the setting that is wrong.
     """
     settings = load_settings(own_storage=storage is not None)
+    logs.configure(settings.log_level)
     if storage is None:
         storage = open_storage(settings)
     app = Flask(__name__)
@@ -34,4 +35,5 @@ def create_app(storage: Storage | None = None) -> Flask:
     errors.init_app(app)
     app.register_blueprint(views.bp)
     app.register_blueprint(health.bp)
+    checks.init_app(app, settings, storage)
     return app

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from dotenv import load_dotenv
 
@@ -19,6 +19,17 @@ ENV_FILE = Path(__file__).parent.parent / ".env"
 DAY = 24 * 60 * 60
 RANDOM_TEXT = "$(python3 -c 'import secrets; print(secrets.token_urlsafe(48))')"
 PLACEHOLDERS = ("change", "example", "placeholder", "replace", "your-secret")
+
+
+class Problem(NamedTuple):
+    """A setting, what is wrong with it, and the command that mends it."""
+
+    name: str
+    what: str
+    command: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.what}; mend it with: {self.command}"
 
 
 class ConfigurationError(SystemExit):
@@ -46,11 +57,15 @@ class Settings:
     threads: int
     log_level: str
 
+    @property
+    def cookie_name(self) -> str:
+        """With the prefix, browsers insist on Secure and Path=/ (RFC 6265bis)."""
+        return "__Host-session" if self.production else "session"
+
     def for_flask(self) -> dict[str, Any]:
         """Return what Flask and its extensions read from app.config."""
         return {
-            # The prefix makes browsers insist on Secure, Path=/ and no Domain (RFC 6265bis).
-            "SESSION_COOKIE_NAME": "__Host-session" if self.production else "session",
+            "SESSION_COOKIE_NAME": self.cookie_name,
             "SESSION_COOKIE_SECURE": self.production,
             "SESSION_COOKIE_HTTPONLY": True,
             "SESSION_COOKIE_SAMESITE": "Lax",
@@ -68,7 +83,7 @@ def load_settings(*, own_storage: bool = False) -> Settings:
     reader = Reader(os.environ)
     settings = reader.read(own_storage=own_storage)
     if reader.problems:
-        raise ConfigurationError("\n".join(reader.problems))
+        raise ConfigurationError("\n".join(map(str, reader.problems)))
     return settings
 
 
@@ -113,6 +128,13 @@ def session_hint(settings: Settings, storage: Storage) -> str | None:
     return f"Sessions are kept by {type(storage).__name__}."
 
 
+def command_to_set(name: str, value: str) -> str:
+    """Return the command that sets a variable on the host this runs on."""
+    if os.environ.get("DYNO"):
+        return f"heroku config:set {name}={value}"
+    return f"export {name}={value}"
+
+
 class Reader:
     """Reads settings, and collects a sentence for each that is wrong.
 
@@ -121,7 +143,7 @@ class Reader:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
-        self.problems: list[str] = []
+        self.problems: list[Problem] = []
         self.on_heroku = bool(self.get("DYNO"))
 
     def read(self, *, own_storage: bool) -> Settings:
@@ -149,8 +171,7 @@ class Reader:
         return self.environ.get(name, "").strip()
 
     def problem(self, name: str, what: str, value: str) -> None:
-        command = "heroku config:set" if self.on_heroku else "export"
-        self.problems.append(f"{name} {what}; set it with: {command} {name}={value}")
+        self.problems.append(Problem(name, what, command_to_set(name, value)))
 
     def number(self, name: str, default: int, least: int = 1, most: int = 2**31) -> int:
         text = self.get(name)
@@ -209,12 +230,10 @@ class Reader:
             except ValueError as error:
                 example = "redis://127.0.0.1:6379/0"
                 self.problem("REDIS_URL", f"is no address of a Redis: {error}", example)
-        elif required and self.on_heroku:
-            self.problems.append(
-                "REDIS_URL is not set, but sessions are kept there in production; "
-                "add Redis with: heroku addons:create heroku-redis:mini"
-            )
         elif required:
-            what = "is not set, but sessions are kept there in production"
-            self.problem("REDIS_URL", what, "redis://127.0.0.1:6379/0")
+            command = command_to_set("REDIS_URL", "redis://127.0.0.1:6379/0")
+            if self.on_heroku:
+                command = "heroku addons:create heroku-redis:mini"
+            what = "is not set, but production keeps the sessions there"
+            self.problems.append(Problem("REDIS_URL", what, command))
         return url

@@ -1,14 +1,14 @@
 """What stands between the internet and the views: proxies, HTTPS, headers, other sites."""
 
 import hashlib
-import re
-import secrets
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, g, redirect, request
+from flask import Flask, Response, abort, redirect, request
 from flask.typing import ResponseReturnValue
 from werkzeug.middleware.proxy_fix import ProxyFix
+
+from .logs import request_id
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -22,7 +22,6 @@ HEADERS = {
 }
 ONE_YEAR = 365 * 24 * 60 * 60
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
-REQUEST_ID = re.compile(r"[A-Za-z0-9+/=._-]{1,200}")
 
 
 def init_app(app: Flask, *, production: bool, trusted_proxies: int) -> None:
@@ -85,14 +84,6 @@ def add_strict_transport_security(response: Response) -> Response:
     """Keep browsers on https (RFC 6797); they heed this only when it comes by https."""
     response.headers["Strict-Transport-Security"] = f"max-age={ONE_YEAR}"
     return response
-
-
-def request_id() -> str:
-    """Return the proxy's X-Request-ID if it is well-formed, or else one of our own."""
-    if "request_id" not in g:
-        given = request.headers.get("X-Request-ID", "")
-        g.request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
-    return str(g.request_id)
 
 
 def version_static_files(app: Flask) -> None:

@@ -117,22 +117,22 @@ class Server:
             [*command, app] if app else command,
             cwd=PROJECT,
             env=os.environ | settings,
-            stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
         )
-        assert self.process.stderr
+        assert self.process.stdout
         self.log: list[str] = []
-        for line in self.process.stderr:
+        for line in self.process.stdout:
             self.log.append(line)
-            found = re.search(r"Listening at: (http://\S+)", line)
+            found = re.search(r"Listening at: (http://[\d.:]+)", line)
             if found:
                 self.url = found[1]
                 break
         else:
             raise AssertionError("".join(self.log))
         # Read on, or the server would wait for room in the pipe.
-        self._reader = Thread(target=self.log.extend, args=[self.process.stderr])
+        self._reader = Thread(target=self.log.extend, args=[self.process.stdout])
         self._reader.start()
 
     def visitor(self) -> Visitor:
@@ -144,8 +144,8 @@ class Server:
         self.process.send_signal(signal)
         self.process.wait(30)
         self._reader.join(30)
-        assert self.process.stderr
-        self.process.stderr.close()
+        assert self.process.stdout
+        self.process.stdout.close()
 
 
 @pytest.fixture

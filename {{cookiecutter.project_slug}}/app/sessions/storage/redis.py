@@ -68,7 +68,7 @@ class RedisStorage(Storage):
     """
 
     def __init__(self, client: Redis | RedisCluster) -> None:
-        self._client: Any = client
+        self.client: Any = client
         self._lock = Lock()
         self._next_attempt = 0.0  # by time.monotonic(); 0 while all is well
         # the beginning of the commands whose success ends the outage; None if all is well
@@ -129,7 +129,7 @@ class RedisStorage(Storage):
         if self._next_attempt:
             self._wait_your_turn(started)
         try:
-            answer = self._client.execute_command(*command)
+            answer = self.client.execute_command(*command)
         except RedisError as error:
             reason = f"{type(error).__name__}: {error}"
             if isinstance(error, NoScriptError) or any(

@@ -1,0 +1,53 @@
+"""Logs in logfmt, a line an event, to standard output."""
+
+import json
+import logging
+import re
+import secrets
+import sys
+from datetime import UTC, datetime
+
+from flask import g, has_request_context, request
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9+/=._-]{1,200}")
+PLAIN = re.compile(r"[!#-<>-~]+")  # what needs no quotes: no space, quote or =
+
+
+class LogfmtFormatter(logging.Formatter):
+    """Formats a record as `time=… level=… logger=… request_id=… message=…`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = logfmt(
+            time=datetime.fromtimestamp(record.created, UTC).isoformat(),
+            level=record.levelname.lower(),
+            logger=record.name,
+            request_id=request_id() if has_request_context() else None,
+            message=record.getMessage(),
+        )
+        if record.exc_info:
+            line += "\n" + self.formatException(record.exc_info)
+        return line
+
+
+def configure(level: str) -> None:
+    """Log everything from this level on, to where hosts collect it."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(LogfmtFormatter())
+    logging.basicConfig(level=level, handlers=[handler])
+
+
+def logfmt(**fields: object) -> str:
+    """Return `name=value …`, quoted where needed, so that one event stays one line."""
+    return " ".join(
+        f"{name}={text if PLAIN.fullmatch(text := str(value)) else json.dumps(text)}"
+        for name, value in fields.items()
+        if value is not None
+    )
+
+
+def request_id() -> str:
+    """Return the proxy's X-Request-ID if it is well-formed, or else one of our own."""
+    if "request_id" not in g:
+        given = request.headers.get("X-Request-ID", "")
+        g.request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+    return str(g.request_id)

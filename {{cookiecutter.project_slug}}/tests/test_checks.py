@@ -1,0 +1,115 @@
+"""`flask check` says what stands in the way of a deployment, and how to mend it."""
+
+import json
+import socket
+from typing import Any
+
+import pytest
+from click.testing import Result
+from redis import Redis
+
+from app import create_app
+from app.sessions import MemoryStorage, Storage
+
+SECRET = "0123456789abcdef-0123456789abcdef"  # noqa: S105
+PASSWORD = "hunter2"  # noqa: S105
+
+
+@pytest.fixture(autouse=True)
+def production(monkeypatch: pytest.MonkeyPatch, redis_url: str) -> None:
+    monkeypatch.setenv("APP_ENV", "")
+    monkeypatch.setenv("SECRET", SECRET)
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    monkeypatch.setenv("WEB_CONCURRENCY", "2")
+
+
+def check(*options: str, storage: Storage | None = None) -> Result:
+    app = create_app(storage=storage)
+    return app.test_cli_runner().invoke(args=["check", *options])
+
+
+def findings() -> dict[str, Any]:
+    rows = json.loads(check("--format", "json").output)
+    return {row["subject"]: row for row in rows}
+
+
+def test_finds_nothing_wrong_with_a_sound_stage(redis: Redis) -> None:
+    redis.config_set("maxmemory-policy", "volatile-lru")
+    result = check()
+    assert result.exit_code == 0
+    assert {line.split()[0] for line in result.output.splitlines()} == {"ok"}
+    assert SECRET not in result.output
+
+
+def test_tells_version_memory_and_connections(redis: Redis) -> None:
+    redis.config_set("maxmemory", "25mb")
+    found = findings()
+    redis.config_set("maxmemory", "0")
+    assert " ms" in found["Redis"]["text"]
+    assert "room for " in found["memory"]["text"]
+    assert "16 needed" in found["connections"]["text"]
+
+
+def test_warns_of_a_redis_that_refuses_when_it_is_full(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis.config_set("maxmemory-policy", "noeviction")
+    monkeypatch.setenv("DYNO", "release.1")
+    found = findings()["memory policy"]
+    assert found["status"] == "warning"
+    assert found["command"] == "heroku redis:maxmemory --policy volatile-lru"
+
+
+def test_fails_when_the_connections_do_not_suffice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", "10000")
+    assert findings()["connections"]["status"] == "error"
+    assert check().exit_code == 1
+
+
+def test_fails_when_redis_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        monkeypatch.setenv("REDIS_URL", f"redis://:{PASSWORD}@127.0.0.1:{port}/0")
+        result = check()
+    assert result.exit_code == 1
+    assert "Connection refused" in result.output
+    assert "export REDIS_URL=" in result.output
+    assert PASSWORD not in result.output
+
+
+def test_fails_when_redis_refuses_the_password(
+    redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = redis_url.removeprefix("unix://")
+    monkeypatch.setenv("REDIS_URL", f"unix://:{PASSWORD}@{path}")
+    result = check()
+    assert result.exit_code == 1
+    assert "password" in result.output
+    assert PASSWORD not in result.output
+
+
+def test_asks_any_storage(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = check(storage=MemoryStorage())
+    assert result.exit_code == 0
+    assert "MemoryStorage answers" in result.output
+
+
+def test_tells_in_development_what_production_will_want(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("APP_ENV", "development")
+    monkeypatch.setenv("SECRET", f"dev-{SECRET}")
+    found = findings()["SECRET"]
+    assert found["status"] == "warning"
+    assert "secrets.token_urlsafe" in found["command"]
+
+
+def test_warns_of_an_idle_timeout_that_never_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SESSION_IDLE_TIMEOUT", "100")
+    monkeypatch.setenv("SESSION_LIFETIME", "10")
+    assert findings()["timeouts"]["status"] == "warning"

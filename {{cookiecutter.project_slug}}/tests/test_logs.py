@@ -1,0 +1,85 @@
+"""Logs: one line an event, in logfmt, without anything that is a secret."""
+
+import json
+import logging
+import re
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.logs import LogfmtFormatter, logfmt
+from tests.conftest import Server
+
+
+def test_quotes_what_would_break_a_line() -> None:
+    line = logfmt(a="plain", b="two words", c='"', d="a=b", e="\n", f=None, g="", h=1)
+    assert line == r'a=plain b="two words" c="\"" d="a=b" e="\n" g="" h=1'
+
+
+def test_a_record_tells_the_request_it_belongs_to(app: Flask) -> None:
+    record = logging.makeLogRecord(
+        {
+            "name": "shop",
+            "levelname": "INFO",
+            "msg": "%s sold",
+            "args": ("one",),
+            "created": 0.0,
+        }
+    )
+    with app.test_request_context(headers={"X-Request-ID": "abc-123"}):
+        line = LogfmtFormatter().format(record)
+    assert re.fullmatch(
+        r"time=\S+Z level=info logger=shop request_id=abc-123 message=\"one sold\"",
+        line,
+    )
+
+
+def test_a_failing_view_is_a_500_with_its_traceback_in_the_log(
+    app: Flask, client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.testing = False
+    app.add_url_rule("/fail", view_func=lambda: str(1 / 0))
+    answer = client.get("/fail")
+    assert (answer.status_code, answer.json) == (
+        500,
+        {"error": "Internal Server Error"},
+    )
+    assert "ZeroDivisionError" in caplog.text
+    assert "ZeroDivisionError" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("0123-ABC", True), ("a" * 200, True), ("a" * 201, False), ("a b", False)],
+)
+def test_a_request_id_is_kept_if_it_is_well_formed(
+    client: FlaskClient, given: str, kept: bool
+) -> None:
+    answer = client.get("/healthz", headers={"X-Request-ID": given})
+    returned = answer.headers["X-Request-ID"]
+    assert (returned == given) is kept
+    assert kept or re.fullmatch("[0-9a-f]{32}", returned)
+
+
+def test_the_access_log_tells_what_happened_and_no_secret(
+    start_server: Callable[..., Server],
+) -> None:
+    server = start_server()
+    visitor = server.visitor()
+    visitor.get("/?password=hunter2", **{"X-Request-ID": "abc-123"})
+    visitor.get("/a%0Ab%20%22")
+    server.stop()
+    first, second = (line for line in server.log if line.startswith("method="))
+    assert re.fullmatch(
+        r"method=GET path=/ status=200 duration_ms=[\d.]+ bytes=\d+"
+        r" request_id=abc-123 client=127.0.0.1\n",
+        first,
+    )
+    assert f"path={json.dumps('/a' + chr(10) + 'b ' + chr(34))} status=404" in second
+    [cookie] = visitor.cookies
+    assert cookie.value
+    log = "".join(server.log)
+    for secret in cookie.value, "hunter2", "dev-only-for-the-tests":
+        assert secret not in log
