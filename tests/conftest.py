@@ -137,6 +137,12 @@ def baked(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project
 
 
+def commands_of(project: Path) -> dict[str, str]:
+    """Return the commands of the Procfile by their process type."""
+    lines = (project / "Procfile").read_text().splitlines()
+    return dict(line.split(": ", 1) for line in lines)
+
+
 class Visitor:
     """A client with a cookie jar."""
 
@@ -156,16 +162,14 @@ class Server:
     """A baked project, started by a command of its Procfile, on a free port."""
 
     def __init__(self, project: Path, process_type: str, **settings: str) -> None:
-        procfile = (project / "Procfile").read_text()
-        commands = dict(line.split(": ", 1) for line in procfile.splitlines())
         variables = {
             "PATH": f"{project / '.venv/bin'}{os.pathsep}{os.environ['PATH']}",
             "GUNICORN_CMD_ARGS": "--bind 127.0.0.1:0",
         }
         self.process = subprocess.Popen(
-            ["sh", "-c", f"exec {commands[process_type]}"],
+            ["sh", "-c", f"exec {commands_of(project)[process_type]}"],
             cwd=project,
-            env=environment(project, **variables, **settings),
+            env=environment(project, **variables | settings),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -235,6 +235,16 @@ def test_a_value_that_cannot_be_stored_names_its_key_and_writes_nothing(
     assert browser.do(contents) == {"a": 1}
 
 
+def test_a_value_that_cannot_be_stored_is_one_500(
+    browser: Browser, calls: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    browser.app.testing = False
+    answer = browser.request(put(bad=object()))
+    assert answer.status_code == 500
+    assert calls == []
+    assert len(caplog.records) == 1
+
+
 def test_what_changed_before_a_view_failed_is_saved(browser: Browser) -> None:
     def fail() -> None:
         session["a"] = 1
