@@ -57,6 +57,9 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
         for problem in production.problems:
             text = f"{problem.what}, in production"
             yield "warning", problem.name, text, problem.command
+    if os.environ.get("WEB_CONCURRENCY") == "":
+        text = "is empty, with which gunicorn does not start"
+        yield "error", "WEB_CONCURRENCY", text, command_to_set("WEB_CONCURRENCY", "2")
     older = len(settings.secrets) - 1
     if older > 0:
         yield "ok", "SECRET_FALLBACKS", f"{older} older secrets are still valid", ""

@@ -113,3 +113,12 @@ def test_warns_of_an_idle_timeout_that_never_comes(
     monkeypatch.setenv("SESSION_IDLE_TIMEOUT", "100")
     monkeypatch.setenv("SESSION_LIFETIME", "10")
     assert findings()["timeouts"]["status"] == "warning"
+
+
+def test_fails_for_an_empty_number_of_processes_which_gunicorn_cannot_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", "")
+    result = check()
+    assert result.exit_code == 1
+    assert "WEB_CONCURRENCY=2" in result.output

@@ -200,10 +200,14 @@ def test_an_idle_session_expires_on_the_server(
     assert client.get("/").json == {"views": 1}
 
 
-def test_survives_a_clock_that_is_set_back(client: FlaskClient, clock: Clock) -> None:
+def test_survives_a_clock_that_is_set_back(
+    make_client: Callable[..., FlaskClient], storage: SpyStorage, clock: Clock
+) -> None:
+    client = make_client(SESSION_IDLE_TIMEOUT="100", SESSION_LIFETIME="100")
     client.get("/")
     clock.now -= 3600
     assert client.get("/").json == {"views": 2}
+    assert storage.asked[-1][1] == 100  # not an hour more
 
 
 def test_a_rotated_secret_logs_nobody_out(

@@ -1,6 +1,7 @@
 """Each storage keeps the contract, and its own promises."""
 
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,6 +24,14 @@ class Clock:
 
 class TestMemoryStorage(StorageContract):
     clock = Clock()
+
+    @pytest.fixture(autouse=True)
+    def restless_threads(self) -> Iterator[None]:
+        """Let threads take turns so often that a missing lock shows."""
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        yield
+        sys.setswitchinterval(interval)
 
     def wait(self, seconds: float) -> None:
         self.clock.now += seconds

@@ -1,0 +1,108 @@
+"""Restarts lose nobody: no request, and no count."""
+
+import http.client
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+from tests.conftest import Server, Visitor
+
+RESTARTS = 20
+VISITORS = 4
+
+
+class Balancer(ThreadingHTTPServer):
+    """Passes each request on to one of two instances, in turn."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.instances: list[Server] = []
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self._turn = 0
+
+    def next_instance(self) -> str:
+        self._turn += 1
+        return self.instances[self._turn % len(self.instances)].url
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Balancer
+
+    def do_GET(self) -> None:
+        instance = http.client.HTTPConnection(
+            urlsplit(self.server.next_instance()).netloc, timeout=30
+        )
+        instance.request("GET", self.path, headers=dict(self.headers))
+        answer = instance.getresponse()
+        body = answer.read()
+        self.send_response(answer.status)
+        for name, value in answer.getheaders():
+            if name not in ("Connection", "Date", "Server", "Transfer-Encoding"):
+                self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+        instance.close()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_rolling_restarts_lose_no_request_and_no_count(
+    serve: Callable[..., Server], redis_url: str
+) -> None:
+    def start() -> Server:
+        return serve(REDIS_URL=redis_url, WEB_CONCURRENCY="2")
+
+    counts: list[list[int]] = [[] for _ in range(VISITORS)]
+    failures: list[Exception] = []
+    done = threading.Event()
+
+    def visit(url: str, counted: list[int]) -> None:
+        visitor = Visitor(url)
+        while not done.is_set():
+            try:
+                counted.append(visitor.count())
+            except Exception as error:  # noqa: BLE001 - any is a lost request
+                failures.append(error)
+                return
+
+    with Balancer() as balancer:
+        balancer.instances = [start(), start()]
+        threading.Thread(target=balancer.serve_forever, args=[0.05]).start()
+        visitors = [
+            threading.Thread(target=visit, args=[balancer.url, counted])
+            for counted in counts
+        ]
+        for thread in visitors:
+            thread.start()
+        for _ in range(RESTARTS):
+            old = balancer.instances[0]
+            balancer.instances = [balancer.instances[1], start()]
+            old.stop()
+        done.set()
+        for thread in visitors:
+            thread.join()
+        balancer.shutdown()
+    assert failures == []
+    for counted in counts:
+        assert len(counted) > RESTARTS
+        assert counted == list(range(1, len(counted) + 1))
+
+
+def test_a_request_in_flight_is_answered_before_the_end(
+    serve: Callable[..., Server], redis_url: str
+) -> None:
+    """SIGTERM between a request's first and last byte does not cut it off."""
+    server = serve(REDIS_URL=redis_url)
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=30)
+    connection.putrequest("POST", "/reset")
+    connection.putheader("Content-Length", "4")
+    connection.endheaders()
+    connection.send(b"a=")
+    stopping = threading.Thread(target=server.stop)
+    stopping.start()
+    connection.send(b"1&")
+    assert connection.getresponse().status == 303
+    connection.close()
+    stopping.join()
