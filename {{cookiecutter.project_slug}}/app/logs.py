@@ -7,7 +7,7 @@ import secrets
 import sys
 from datetime import UTC, datetime
 
-from flask import g, has_request_context, request
+from flask import has_request_context, request
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9+/=._-]{1,200}")
 PLAIN = re.compile(r"[!#-<>-~]+")  # what needs no quotes: no space, quote or =
@@ -47,7 +47,9 @@ def logfmt(**fields: object) -> str:
 
 def request_id() -> str:
     """Return the proxy's X-Request-ID if it is well-formed, or else one of our own."""
-    if "request_id" not in g:
-        given = request.headers.get("X-Request-ID", "")
-        g.request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
-    return str(g.request_id)
+    environ = request.environ
+    if "app.request_id" not in environ:
+        given = environ.get("HTTP_X_REQUEST_ID", "")
+        valid = REQUEST_ID.fullmatch(given)
+        environ["app.request_id"] = given if valid else secrets.token_hex(16)
+    return str(environ["app.request_id"])

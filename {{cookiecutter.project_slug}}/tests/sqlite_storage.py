@@ -7,9 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from app.sessions import Storage, StorageUnavailable
-
-INT64 = range(-(2**63), 2**63)
+from app.sessions import Storage, StorageUnavailable, add
 
 
 class SQLiteStorage(Storage):
@@ -17,11 +15,6 @@ class SQLiteStorage(Storage):
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with self._transaction() as database:
-            database.execute(
-                "CREATE TABLE IF NOT EXISTS sessions"
-                " (key TEXT PRIMARY KEY, record TEXT, expiry REAL)"
-            )
 
     def load(self, key: str, ttl: int) -> dict[str, str] | None:
         with self._record(key, ttl) as record:
@@ -50,20 +43,11 @@ class SQLiteStorage(Storage):
         with self._record(key, ttl) as record:
             if not record and not create:
                 return None
-            try:
-                value = int(record.get(field, "0"))
-            except ValueError:
-                value = INT64.stop
-            if value not in INT64:
-                raise TypeError(f"{field!r} does not hold a 64-bit integer")
-            if value + by not in INT64:
-                raise OverflowError(f"{field!r} would need more than 64 bits")
-            record[field] = str(value + by)
-            return value + by
+            record[field] = str(add(record.get(field, "0"), by))
+            return int(record[field])
 
     def delete(self, key: str) -> None:
-        with self._record(key, 1) as record:
-            record.clear()
+        self.take(key)
 
     def take(self, key: str) -> dict[str, str] | None:
         with self._record(key, 1) as record:
@@ -72,29 +56,24 @@ class SQLiteStorage(Storage):
             return taken or None
 
     def ping(self) -> None:
-        with self._transaction():
-            pass
+        self.load("", 1)
 
     @contextmanager
     def _record(self, key: str, ttl: int) -> Iterator[dict[str, str]]:
         """Lend a record to read and change; it goes when it is empty or has expired."""
-        now = time.time()
-        with self._transaction() as database:
-            database.execute("DELETE FROM sessions WHERE expiry <= ?", (now,))
-            query = "SELECT record FROM sessions WHERE key = ?"
-            row = database.execute(query, (key,)).fetchone()
-            record = json.loads(row[0]) if row else {}
-            yield record
-            database.execute("DELETE FROM sessions WHERE key = ?", (key,))
-            if record:
-                row = key, json.dumps(record), now + ttl
-                database.execute("INSERT INTO sessions VALUES (?, ?, ?)", row)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
         try:
             with closing(sqlite3.connect(self._path, timeout=1)) as database, database:
-                database.execute("BEGIN IMMEDIATE")  # nobody else writes until the end
-                yield database
+                run = database.execute
+                run("BEGIN IMMEDIATE")  # nobody else writes until the end
+                run(
+                    "CREATE TABLE IF NOT EXISTS sessions (key PRIMARY KEY, record, end)"
+                )
+                run("DELETE FROM sessions WHERE end <= ?", [time.time()])
+                rows = run("DELETE FROM sessions WHERE key = ? RETURNING record", [key])
+                record = json.loads((rows.fetchone() or ["{}"])[0])
+                yield record
+                if record:
+                    row = key, json.dumps(record), time.time() + ttl
+                    run("INSERT INTO sessions VALUES (?, ?, ?)", row)
         except sqlite3.Error as error:
             raise StorageUnavailable(str(error)) from error

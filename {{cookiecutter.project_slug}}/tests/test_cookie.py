@@ -160,6 +160,20 @@ def test_a_forged_cookie_never_reaches_the_storage(
     assert len(storage.asked) == 1  # the new session's
 
 
+@pytest.mark.parametrize(
+    "session_id",
+    ["", "short", "x" * 42, "x" * 44, "é" * 43, "x" * 42 + "\n", b"\xff" * 43],
+)
+def test_an_id_of_another_form_never_reaches_the_storage(
+    client: FlaskClient, storage: SpyStorage, session_id: str | bytes
+) -> None:
+    interface = client.application.session_interface
+    signed = interface._signer.sign(session_id)  # type: ignore[attr-defined]
+    client.set_cookie("session", signed.decode("latin-1"))
+    assert client.get("/").json == {"views": 1}
+    assert len(storage.asked) == 1
+
+
 def test_lives_no_longer_than_the_absolute_lifetime(
     client: FlaskClient, storage: SpyStorage, clock: Clock
 ) -> None:

@@ -17,7 +17,7 @@ import flask
 
 from .interface import ServerSideSessionInterface
 from .session import Session
-from .storage import MemoryStorage, RedisStorage, Storage, StorageUnavailable
+from .storage import MemoryStorage, RedisStorage, Storage, StorageUnavailable, add
 
 # flask.session, with its type
 session = cast(Session, flask.session)
@@ -29,5 +29,6 @@ __all__ = [
     "Session",
     "Storage",
     "StorageUnavailable",
+    "add",
     "session",
 ]

@@ -1,6 +1,8 @@
 """Flask's SessionInterface: the signed id in the cookie, everything else in a storage."""
 
 import hashlib
+import hmac
+import re
 from collections.abc import Sequence
 from typing import cast
 
@@ -10,6 +12,8 @@ from itsdangerous import BadSignature, TimestampSigner
 
 from .session import Session
 from .storage import Storage, StorageUnavailable
+
+SESSION_ID = re.compile(rb"[\w-]{43}")  # as secrets.token_urlsafe(32) makes it
 
 # What describes a body, and is wrong once the body is replaced.
 BODY_HEADERS = (
@@ -44,10 +48,11 @@ class ServerSideSessionInterface(SessionInterface):
         self.storage = storage
         self._idle_timeout = idle_timeout
         self._lifetime = lifetime
+        # A key for this purpose only, derived once; itsdangerous would do so each time.
+        keys = [hmac.digest(s.encode(), b"session id", "sha256") for s in secrets]
         self._signer = TimestampSigner(
-            list(reversed(secrets)),  # itsdangerous signs with the last one
-            salt="session-id",
-            key_derivation="hmac",
+            keys[::-1],  # it signs with the last one
+            key_derivation="none",
             digest_method=hashlib.sha256,
         )
 
@@ -85,7 +90,7 @@ class ServerSideSessionInterface(SessionInterface):
             return None, 0
         # A cookie from the future is one of ours, signed before the clock was set back.
         age = max(0, self._signer.get_timestamp() - int(signed_at.timestamp()))
-        if age >= self._lifetime:
+        if age >= self._lifetime or not SESSION_ID.fullmatch(value):
             return None, 0
         return value.decode(), self._lifetime - age
 

@@ -10,12 +10,11 @@ from typing import Any, ParamSpec, TypeVar
 from flask.json.tag import TaggedJSONSerializer
 from flask.sessions import SessionMixin
 
-from .storage import Storage, StorageUnavailable
+from .storage import INT64, Storage, StorageUnavailable
 
 log = logging.getLogger(__name__)
 serializer = TaggedJSONSerializer()
 
-INT64 = range(-(2**63), 2**63)
 P = ParamSpec("P")
 T = TypeVar("T")
 

@@ -1,9 +1,12 @@
 """The contract that every session storage keeps."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 
 from werkzeug.exceptions import ServiceUnavailable
+
+INT64 = range(-(2**63), 2**63)
 
 
 class StorageUnavailable(ServiceUnavailable):
@@ -20,6 +23,15 @@ class StorageUnavailable(ServiceUnavailable):
 
     def __str__(self) -> str:
         return self.reason
+
+
+def add(text: str, by: int) -> int:
+    """Return what `increment` makes of a field with this text; raise as it should."""
+    if not re.fullmatch("-?[0-9]{1,19}", text) or int(text) not in INT64:
+        raise TypeError("the field does not hold a 64-bit integer")
+    if int(text) + by not in INT64:
+        raise OverflowError("the sum needs more than 64 bits")
+    return int(text) + by
 
 
 class Storage(ABC):

@@ -1,15 +1,11 @@
 """Sessions in the memory of one process: for trying things out, and for tests."""
 
-import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from threading import Lock
 
-from .base import Storage
-
-INT64 = range(-(2**63), 2**63)
-INTEGER = re.compile(r"-?[0-9]{1,19}")
+from .base import Storage, add
 
 
 class MemoryStorage(Storage):
@@ -68,12 +64,7 @@ class MemoryStorage(Storage):
                 if not create:
                     return None
                 record = {}
-            text = record.get(field, "0")
-            if not INTEGER.fullmatch(text) or int(text) not in INT64:
-                raise TypeError(f"{field!r} does not hold a 64-bit integer")
-            total = int(text) + by
-            if total not in INT64:
-                raise OverflowError(f"{field!r} would need more than 64 bits")
+            total = add(record.get(field, "0"), by)
             record[field] = str(total)
             self._keep(key, record, ttl)
             return total

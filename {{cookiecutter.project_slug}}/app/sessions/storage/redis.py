@@ -97,8 +97,8 @@ class RedisStorage(Storage):
             total = self._run(INCREMENT, key, ttl, int(create), field, by)
         except ResponseError as error:
             if "overflow" in str(error):
-                raise OverflowError(f"{field!r} would need more than 64 bits") from None
-            raise TypeError(f"{field!r} does not hold a 64-bit integer") from None
+                raise OverflowError("the sum needs more than 64 bits") from None
+            raise TypeError("the field does not hold a 64-bit integer") from None
         return None if total is None else int(total)
 
     def delete(self, key: str) -> None:
