@@ -17,23 +17,35 @@ class Balancer(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.instances: list[Server] = []
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
-        self._turn = 0
+        self._instances: list[Server] = []
+        self._lock = threading.Lock()
 
-    def next_instance(self) -> str:
-        self._turn += 1
-        return self.instances[self._turn % len(self.instances)].url
+    def add(self, instance: Server) -> None:
+        """Send requests there, too."""
+        with self._lock:
+            self._instances.append(instance)
+
+    def remove_one(self) -> Server:
+        """Send no more requests to one of the instances, and return it."""
+        with self._lock:
+            return self._instances.pop(0)
+
+    def send(self, path: str, headers: dict[str, str]) -> http.client.HTTPConnection:
+        """Send a request to the instance whose turn it is."""
+        with self._lock:
+            self._instances.append(self._instances.pop(0))
+            netloc = urlsplit(self._instances[0].url).netloc
+            instance = http.client.HTTPConnection(netloc, timeout=30)
+            instance.request("GET", path, headers=headers)
+            return instance
 
 
 class Handler(BaseHTTPRequestHandler):
     server: Balancer
 
     def do_GET(self) -> None:
-        instance = http.client.HTTPConnection(
-            urlsplit(self.server.next_instance()).netloc, timeout=30
-        )
-        instance.request("GET", self.path, headers=dict(self.headers))
+        instance = self.server.send(self.path, dict(self.headers))
         answer = instance.getresponse()
         body = answer.read()
         self.send_response(answer.status)
@@ -68,7 +80,8 @@ def test_rolling_restarts_lose_no_request_and_no_count(
                 return
 
     with Balancer() as balancer:
-        balancer.instances = [start(), start()]
+        balancer.add(start())
+        balancer.add(start())
         threading.Thread(target=balancer.serve_forever, args=[0.05]).start()
         visitors = [
             threading.Thread(target=visit, args=[balancer.url, counted])
@@ -77,9 +90,8 @@ def test_rolling_restarts_lose_no_request_and_no_count(
         for thread in visitors:
             thread.start()
         for _ in range(RESTARTS):
-            old = balancer.instances[0]
-            balancer.instances = [balancer.instances[1], start()]
-            old.stop()
+            balancer.add(start())
+            balancer.remove_one().stop()
         done.set()
         for thread in visitors:
             thread.join()
