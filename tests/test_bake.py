@@ -28,7 +28,7 @@ tests/__init__.py tests/conftest.py tests/probe.py tests/sqlite_storage.py
 tests/storage_contract.py tests/test_app.py tests/test_checks.py
 tests/test_config.py tests/test_logs.py tests/test_protection.py tests/test_cookie.py
 tests/test_libraries.py tests/test_outage.py tests/test_server.py tests/test_session.py
-tests/test_session_model.py tests/test_storage.py
+tests/test_session_model.py tests/test_storage.py tests/test_topologies.py
 """.split()  # noqa: SIM905
 )
 RENDERED = {

@@ -1,5 +1,6 @@
 """From REDIS_URL to a Redis client: one server, Sentinel or Cluster, TLS or not."""
 
+from functools import cached_property
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -21,6 +22,28 @@ OPTIONS: dict[str, Any] = {
     "health_check_interval": 30,
     "protocol": 2,  # saves a round trip at the start of each connection
 }
+
+
+class LazyCluster:
+    """A RedisCluster that connects when it is first used, not when it is made.
+
+    So the app starts while the cluster is away, and each process connects for itself.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self._options = options
+
+    @cached_property
+    def _cluster(self) -> RedisCluster:
+        return RedisCluster(**self._options)
+
+    def execute_command(self, *command: Any) -> Any:
+        """Send a command to the server that its key belongs to."""
+        return self._cluster.execute_command(*command)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._cluster.close()
 
 
 class Address(NamedTuple):
@@ -80,7 +103,7 @@ def _node(text: str, default_port: int) -> tuple[str, int]:
 
 def connect(
     url: str, *, connections: int, verify: bool = True, ca_cert: str | None = None
-) -> Redis | RedisCluster:
+) -> "Redis | LazyCluster":
     """Return a client with a pool of at most so many connections for each process.
 
     `ca_cert` names a file of certificates to trust instead of the system's. Raises
@@ -97,7 +120,7 @@ def connect(
         case "cluster":
             nodes = [ClusterNode(host, port) for host, port in address.nodes]
             options |= address.login | switch | {"max_connections": connections}
-            return RedisCluster(startup_nodes=nodes, **options)
+            return LazyCluster(startup_nodes=nodes, **options)
         case "sentinel":
             sentinel = Sentinel(address.nodes, sentinel_kwargs=options | switch)
             login = address.login | switch

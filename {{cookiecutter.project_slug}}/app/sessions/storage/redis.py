@@ -5,10 +5,14 @@ import logging
 import time
 from collections.abc import Collection, Mapping
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
-from redis import Redis, RedisCluster
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import (
+    NoScriptError,
+    RedisClusterException,
+    RedisError,
+    ResponseError,
+)
 
 from .base import Storage, StorageUnavailable
 
@@ -59,6 +63,13 @@ return record
 """)
 
 
+class Client(Protocol):
+    """What is needed of a client."""
+
+    def execute_command(self, *command: Any) -> Any:
+        """Send a command, and return its answer."""
+
+
 class RedisStorage(Storage):
     """Keeps sessions through any redis-py client: Redis, RedisCluster or Sentinel's.
 
@@ -67,8 +78,8 @@ class RedisStorage(Storage):
     that the threads of the app stay free for pages without a session.
     """
 
-    def __init__(self, client: Redis | RedisCluster) -> None:
-        self.client: Any = client
+    def __init__(self, client: Client) -> None:
+        self.client = client
         self._lock = Lock()
         self._next_attempt = 0.0  # by time.monotonic(); 0 while all is well
         # the beginning of the commands whose success ends the outage; None if all is well
@@ -130,7 +141,7 @@ class RedisStorage(Storage):
             self._wait_your_turn(started)
         try:
             answer = self.client.execute_command(*command)
-        except RedisError as error:
+        except (RedisError, RedisClusterException) as error:
             reason = f"{type(error).__name__}: {error}"
             if isinstance(error, NoScriptError) or any(
                 w in reason for w in OF_THE_DATA
