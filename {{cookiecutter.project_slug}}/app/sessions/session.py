@@ -45,9 +45,7 @@ class Session(SessionMixin):
 
         self._used = self._modified = self._saved = False
         self._alive = False  # this request has seen the record
-        self._destroyed = (
-            False  # ... and then found it gone: nothing is written any more
-        )
+        self._destroyed = False  # and then found it gone: nothing is written any more
         self._failure: StorageUnavailable | None = None
         self._regenerate = False
         self._cleared: list[str] = []  # the keys of records to delete

@@ -7,22 +7,17 @@ from collections.abc import Collection, Mapping
 from threading import Lock
 from typing import Any, Protocol
 
-from redis.exceptions import (
-    NoScriptError,
-    RedisClusterException,
-    RedisError,
-    ResponseError,
-)
+from redis.exceptions import NoScriptError, ResponseError
 
 from .base import Storage, StorageUnavailable
 
 log = logging.getLogger(__name__)
 
-SLOW = (
-    0.1  # seconds: a failure that took longer holds up requests, so it is not repeated
-)
+SLOW = 0.1  # seconds: a failure that takes longer must not hold up every request
 PAUSE = 1.0  # seconds between two attempts after a slow failure
-OF_THE_DATA = ("WRONGTYPE", "not an integer", "overflow")  # errors that are no outage
+
+# Errors that tell of one record, not of an outage.
+OF_A_RECORD = ("WRONGTYPE", "not an integer", "overflow")
 
 
 class Script:
@@ -141,11 +136,10 @@ class RedisStorage(Storage):
             self._wait_your_turn(started)
         try:
             answer = self.client.execute_command(*command)
-        except (RedisError, RedisClusterException) as error:
+        except Exception as error:
             reason = f"{type(error).__name__}: {error}"
-            if isinstance(error, NoScriptError) or any(
-                w in reason for w in OF_THE_DATA
-            ):
+            of_a_record = any(words in reason for words in OF_A_RECORD)
+            if of_a_record or isinstance(error, NoScriptError):
                 raise
             # A refusal (out of memory, read-only) ends when what was refused works.
             ended_by = command[:2] if isinstance(error, ResponseError) else ()
@@ -170,7 +164,7 @@ class RedisStorage(Storage):
             if self._outage is None:
                 log.error("Redis fails, pages with a session answer 503: %s", reason)
             self._outage = ended_by
-            if seconds > SLOW:
+            if seconds > SLOW and not ended_by:
                 self._next_attempt = time.monotonic() + PAUSE
 
 
