@@ -80,6 +80,12 @@ def load_settings(*, own_storage: bool = False) -> Settings:
     With a storage of your own, REDIS_URL may be missing in production too.
     """
     load_dotenv(ENV_FILE)  # the environment comes first
+    told = os.environ.get("APP_ENV") or os.environ.get("SECRET")
+    if not (told or os.environ.get("DYNO") or ENV_FILE.exists()):
+        raise ConfigurationError(
+            "There is no .env, so this is production, and SECRET is not set; "
+            "for development, mend it with: echo APP_ENV=development > .env"
+        )
     reader = Reader(os.environ)
     settings = reader.read(own_storage=own_storage)
     if reader.problems:
@@ -203,7 +209,7 @@ class Reader:
             self.check_secret("SECRET", current)
             for fallback in filter(None, fallbacks):
                 self.check_secret("SECRET_FALLBACKS", fallback)
-        return tuple(filter(None, [current, *fallbacks]))
+        return (current, *filter(None, fallbacks)) if current else ()
 
     def check_secret(self, name: str, secret: str) -> None:
         what = None

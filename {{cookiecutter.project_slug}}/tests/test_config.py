@@ -79,8 +79,17 @@ def test_production_refuses_a_weak_secret_without_printing_it(
 
 
 def test_production_needs_a_secret(production: pytest.MonkeyPatch) -> None:
+    production.setenv("APP_ENV", "production")
     production.setenv("SECRET", "")
     assert refusal().startswith("SECRET is not set, but it signs the cookies; ")
+
+
+def test_a_project_without_its_env_file_says_so(
+    production: pytest.MonkeyPatch,
+) -> None:
+    production.setenv("SECRET", "")
+    assert refusal().startswith("There is no .env, so this is production")
+    assert "echo APP_ENV=development > .env" in refusal()
 
 
 def test_development_does_without_a_secret(

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import time
 from collections.abc import Callable
 
 import pytest
@@ -70,8 +71,11 @@ def test_the_access_log_tells_what_happened_and_no_secret(
     visitor = server.visitor()
     visitor.get("/?password=hunter2", **{"X-Request-ID": "abc-123"})
     visitor.get("/a%0Ab%20%22")
-    server.stop()
-    first, second = (line for line in server.log if line.startswith("method="))
+    deadline = time.monotonic() + 10
+    while len(lines := access_lines(server)) < 2:  # written once the answer is sent
+        assert time.monotonic() < deadline, server.log
+        time.sleep(0.01)
+    first, second = lines
     assert re.fullmatch(
         r"method=GET path=/ status=200 duration_ms=[\d.]+ bytes=\d+"
         r" request_id=abc-123 client=127.0.0.1\n",
@@ -83,3 +87,7 @@ def test_the_access_log_tells_what_happened_and_no_secret(
     log = "".join(server.log)
     for secret in cookie.value, "hunter2", "dev-only-for-the-tests":
         assert secret not in log
+
+
+def access_lines(server: Server) -> list[str]:
+    return [line for line in server.log if line.startswith("method=")]
