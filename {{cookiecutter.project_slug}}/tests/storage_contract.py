@@ -9,6 +9,7 @@ class TestMyStorage(StorageContract):
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
@@ -141,12 +142,14 @@ class StorageContract:
 
     def test_parallel_increments_all_count(self, storage: Storage, key: str) -> None:
         storage.save(key, {"n": "0"}, (), 60, create=True)
+        together = Barrier(8)
 
-        def count(_: int) -> int | None:
-            return storage.increment(key, "n", 1, 60, create=False)
+        def count(_: int) -> list[int | None]:
+            together.wait()
+            return [storage.increment(key, "n", 1, 60, create=False) for _ in range(50)]
 
         with ThreadPoolExecutor(8) as threads:
-            sums = list(threads.map(count, range(400)))
+            sums = [n for counted in threads.map(count, range(8)) for n in counted]
         assert sorted(filter(None, sums)) == list(range(1, 401))
 
     def test_parallel_saves_of_different_fields_all_stay(

@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -24,14 +25,6 @@ class Clock:
 
 class TestMemoryStorage(StorageContract):
     clock = Clock()
-
-    @pytest.fixture(autouse=True)
-    def restless_threads(self) -> Iterator[None]:
-        """Let threads take turns so often that a missing lock shows."""
-        interval = sys.getswitchinterval()
-        sys.setswitchinterval(1e-6)
-        yield
-        sys.setswitchinterval(interval)
 
     def wait(self, seconds: float) -> None:
         self.clock.now += seconds
@@ -71,6 +64,21 @@ def test_memory_lets_the_longest_unused_session_go_first() -> None:
     assert storage.load("b", 60) is None
     assert storage.load("a", 60)
     assert storage.load("c", 60)
+
+
+def test_memory_counts_exactly_when_threads_take_turns_anywhere() -> None:
+    storage = MemoryStorage()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+
+    def count(_: int) -> None:
+        for _ in range(5000):
+            storage.increment("a", "n", 1, 60, create=True)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(count, range(4)))
+    sys.setswitchinterval(interval)
+    assert storage.load("a", 60) == {"n": "20000"}
 
 
 def test_memory_is_bounded_under_a_flood_of_visitors() -> None:
