@@ -14,6 +14,7 @@ from tests.conftest import APP, Baker
 FILES = set(
     """
 .env .env.example .flaskenv .gitignore .python-version
+.github/dependabot.yml .github/workflows/test.yml
 Makefile Procfile README.md app.json gunicorn.conf.py pyproject.toml
 requirements-dev.in requirements-dev.txt requirements.in requirements.txt
 app/__init__.py app/access_log.py app/checks.py app/config.py app/errors.py
