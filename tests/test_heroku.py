@@ -67,11 +67,13 @@ def dyno(addon: TLSProxy) -> Settings:
     }
 
 
-def release(slug: Path, home: Path, settings: Settings) -> tuple[int, str]:
+def release(
+    slug: Path, home: Path, settings: Settings, options: str = ""
+) -> tuple[int, str]:
     """Run the release command; return its status and what it printed."""
     path = f"{slug / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        ["sh", "-c", commands_of(slug)["release"]],
+        ["sh", "-c", f"{commands_of(slug)['release']} {options}"],
         cwd=slug,
         check=False,
         env=environment(home, PATH=path, **settings),
@@ -165,10 +167,20 @@ def test_a_wrong_setting_never_goes_live(
         change = {"REDIS_URL": f"rediss://:wrong@127.0.0.1:{addon.port}"}
     status, output = release(slug, home, dyno | change)
     assert status == 1
-    assert sentence in output
+    assert sentence in " ".join(output.split())
     assert re.search("mend it with: heroku (config:set|addons:create) ", output)
     assert "Traceback" not in output
     assert PASSWORD not in output
+
+
+def test_reports_wrong_settings_as_json_too(
+    slug: Path, home: Path, dyno: Settings
+) -> None:
+    wrong = dyno | {"SECRET": "", "PORT": "abc"}
+    status, output = release(slug, home, wrong, "--format json")
+    assert status == 1
+    found = {row["subject"]: row["status"] for row in json.loads(output)}
+    assert found == {"SECRET": "error", "PORT": "error"}
 
 
 def test_verifies_certificates_everywhere_but_on_a_dyno(

@@ -4,14 +4,14 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
 from flask import Flask
 from redis import Redis
 
-from .config import DAY, Reader, Settings, command_to_set
+from .config import DAY, Problem, Reader, Settings, command_to_set
 from .sessions import RedisStorage, Storage, StorageUnavailable
 
 # A visit's record with all that Redis keeps for it, measured, and rounded up.
@@ -23,21 +23,34 @@ Finding = tuple[str, str, str, str]
 
 def init_app(app: Flask, settings: Settings, storage: Storage) -> None:
     """Add `flask check`, which Heroku runs before a release goes live."""
+    add_command(
+        app, lambda: [*check_settings(settings), *check_storage(settings, storage)]
+    )
+
+
+def app_to_report(problems: list[Problem]) -> Flask:
+    """Return an app that can do no more than report why the real one cannot start."""
+    app = Flask(__name__)
+    add_command(app, lambda: [("error", *problem) for problem in problems])
+    return app
+
+
+def add_command(app: Flask, find: Callable[[], list[Finding]]) -> None:
+    """Add `flask check`, which prints what is found."""
 
     @app.cli.command()
     @click.option("--format", "style", type=click.Choice(["table", "json"]))
     def check(style: str | None) -> None:
         """Check that the app can serve with these settings; fail if it cannot."""
-        findings = [*check_settings(settings), *check_storage(settings, storage)]
+        findings = find()
         if style == "json":
             keys = "status", "subject", "text", "command"
             rows = [dict(zip(keys, finding, strict=True)) for finding in findings]
             click.echo(json.dumps(rows, indent=2))
         else:
             for status, subject, text, command in findings:
-                click.echo(f"{status:8}{subject:20}{text}")
-                if command:
-                    click.echo(f"{'':28}mend it with: {command}")
+                mend = f"; mend it with: {command}" if command else ""
+                click.echo(f"{status:8}{subject:20}{text}{mend}")
         if any(status == "error" for status, *_ in findings):
             raise SystemExit(1)
 
@@ -55,7 +68,7 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
         production = Reader({**os.environ, "APP_ENV": "production"})
         production.read(own_storage=False)
         for problem in production.problems:
-            text = f"{problem.what}, in production"
+            text = f"{problem.what} (in production)"
             yield "warning", problem.name, text, problem.command
     if os.environ.get("WEB_CONCURRENCY") == "":
         text = "is empty, with which gunicorn does not start"
@@ -86,12 +99,13 @@ def check_storage(settings: Settings, storage: Storage) -> Iterator[Finding]:
         started = time.perf_counter()  # the first one had to connect
         storage.ping()
     except StorageUnavailable as error:
-        command = ""
-        if "certificate" in error.reason:
+        text, command = error.reason, ""
+        if "CERTIFICATE_VERIFY_FAILED" in text:
+            text = f"the certificate of Redis is not trusted ({text})"
             command = command_to_set("REDIS_CA_CERT", "/path/to/ca.pem")
         elif isinstance(storage, RedisStorage):
             command = command_to_set("REDIS_URL", "redis://:password@host:6379/0")
-        yield "error", "storage", error.reason, command
+        yield "error", "storage", text, command
         return
     milliseconds = (time.perf_counter() - started) * 1000
     answered = f"answers in {milliseconds:.1f} ms"

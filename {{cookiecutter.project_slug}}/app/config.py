@@ -38,6 +38,10 @@ class ConfigurationError(SystemExit):
     It ends the process without a traceback, whichever server or command it is.
     """
 
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -82,14 +86,13 @@ def load_settings(*, own_storage: bool = False) -> Settings:
     load_dotenv(ENV_FILE)  # the environment comes first
     told = os.environ.get("APP_ENV") or os.environ.get("SECRET")
     if not (told or os.environ.get("DYNO") or ENV_FILE.exists()):
-        raise ConfigurationError(
-            "There is no .env, so this is production, and SECRET is not set; "
-            "for development, mend it with: echo APP_ENV=development > .env"
-        )
+        what = "is not set, and there is no .env, so this counts as production"
+        problem = Problem("SECRET", what, "echo APP_ENV=development > .env")
+        raise ConfigurationError([problem])
     reader = Reader(os.environ)
     settings = reader.read(own_storage=own_storage)
     if reader.problems:
-        raise ConfigurationError("\n".join(map(str, reader.problems)))
+        raise ConfigurationError(reader.problems)
     return settings
 
 

@@ -24,12 +24,25 @@ from app import create_app
 from app.sessions import MemoryStorage, RedisStorage, Storage
 
 PROJECT = Path(__file__).parent.parent
+SETTINGS = (
+    "DYNO",
+    "LOG_LEVEL",
+    "PORT",
+    "REDIS_CA_CERT",
+    "REDIS_TLS_VERIFY",
+    "REDIS_URL",
+    "SECRET_FALLBACKS",
+    "SESSION_IDLE_TIMEOUT",
+    "SESSION_LIFETIME",
+    "TRUSTED_PROXIES",
+    "WEB_THREADS",
+)
 
 
 @pytest.fixture(autouse=True)
 def _settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Use the same settings on every machine, whatever .env says."""
-    for name in "DYNO", "PORT", "REDIS_URL", "SECRET_FALLBACKS", "TRUSTED_PROXIES":
+    for name in SETTINGS:
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("WEB_CONCURRENCY", "1")
     monkeypatch.setenv("APP_ENV", "development")

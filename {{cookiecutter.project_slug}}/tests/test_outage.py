@@ -231,6 +231,16 @@ def test_a_full_redis_still_reads(
     assert client.get("/read").json == {"views": 1}
 
 
+def test_connections_that_redis_has_closed_are_replaced(
+    client: FlaskClient, redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As Heroku's does with those that idled for 300 seconds."""
+    client.get("/")
+    redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    assert client.get("/").json == {"views": 2}
+    assert caplog.records == []
+
+
 def test_a_slow_redis_is_waited_for(client: FlaskClient, redis: Redis) -> None:
     client.get("/")
     redis.client_pause(300)  # milliseconds
