@@ -9,7 +9,8 @@ help: ## Show what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-8s %s\n", $$1, $$2 }'
 
 run: .venv/ready ## Bake the default project into build/ and serve it on http://127.0.0.1:8000
-	@$(BIN)/cookiecutter --no-input --overwrite-if-exists --output-dir build . init_git=false
+	@$(BIN)/cookiecutter --no-input --default-config --overwrite-if-exists \
+		--output-dir build . init_git=false
 	@$(MAKE) --no-print-directory -C build/visit-counter run PYTHON=$(PYTHON)
 
 test: .venv/ready ## Check and test the template, and the project that it makes

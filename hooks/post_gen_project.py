@@ -12,6 +12,18 @@ APP_ENV=development
 SECRET={secret}
 """
 
+# What makes git work on another repository: set while it runs a hook of its own.
+REPOSITORY_VARIABLES = {
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_WORK_TREE",
+}
+
 
 def write_env(path: Path) -> None:
     """Write a fresh secret where only its owner can read it; keep a file that is there.
@@ -34,9 +46,6 @@ def git(*arguments: str) -> bool:
         ["git", *arguments], check=False, env=environ, capture_output=True
     )
     return done.returncode == 0
-
-
-REPOSITORY_VARIABLES = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_WORK_TREE")
 
 
 def first_commit() -> str:

@@ -11,18 +11,22 @@ TAKEN |= {f"{port}{number}" for port in ("com", "lpt") for number in range(10)}
 SLUG = re.compile(r"[a-z0-9]+([-_][a-z0-9]+)*")
 
 
-def complaint(answers: dict[str, str]) -> str | None:
-    """Return a sentence about the first answer that will not do, or None."""
+def complaint(answers: dict[str, str], given: dict[str, str]) -> str | None:
+    """Return a sentence about the first answer that will not do, or None.
+
+    `given` has the answers as they came: cookiecutter renders those of the command line.
+    """
     for question, longest in ("project_name", 100), ("description", 300):
         answer = answers[question]
+        texts = answer, given.get(question, "")
+        if any("{" + mark in text for text in texts for mark in ("{", "%", "#")):
+            return f"{question} has template marks such as two braces; leave them out."
         if not answer.strip():
             return f"{question} is empty; give it at least one word."
         if len(answer) > longest:
             return f"{question} has {len(answer)} characters; use {longest} at most."
         if any(unicodedata.category(char) in ("Cc", "Cs") for char in answer):
             return f"{question} has a line break or control character; leave it out."
-        if any("{" + mark in answer for mark in ("{", "%", "#")):
-            return f"{question} has template marks such as two braces; leave them out."
     slug = answers["project_slug"]
     if not SLUG.fullmatch(slug) or len(slug) > 50:
         return (
@@ -35,6 +39,9 @@ def complaint(answers: dict[str, str]) -> str | None:
 
 
 if __name__ == "__main__":
-    found = complaint(json.loads(r"""{{ cookiecutter | tojson }}"""))
+    found = complaint(
+        json.loads(r"""{{ cookiecutter | tojson }}"""),
+        json.loads(r"""{{ _cookiecutter | default({}) | tojson }}"""),  # not from cruft
+    )
     if found:
         sys.exit(found)

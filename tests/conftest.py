@@ -47,12 +47,14 @@ class Bake:
 Baker = Callable[..., Bake]
 
 
+# Settings of this machine that would change what the tests see.
+OURS = ("APP_", "COOKIECUTTER_", "GIT_", "PORT", "REDIS_", "SECRET", "WEB_")
+
+
 def environment(home: Path, **variables: str) -> dict[str, str]:
     """Return the environment of somebody who has just unpacked a new machine."""
     kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("GIT_", "REDIS_", "APP_", "SECRET", "WEB_", "PORT"))
+        name: value for name, value in os.environ.items() if not name.startswith(OURS)
     }
     return kept | {"HOME": str(home), "XDG_CONFIG_HOME": str(home)} | variables
 

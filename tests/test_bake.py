@@ -3,13 +3,14 @@
 import html
 import json
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import APP, Baker
+from tests.conftest import APP, Baker, run_cookiecutter
 
 FILES = set(
     """
@@ -64,6 +65,20 @@ def test_renders_five_files_and_copies_the_others(bake: Baker, template: Path) -
             assert made == (template / APP / name).read_bytes(), name
 
 
+def test_copies_what_looks_like_jinja(template: Path, tmp_path: Path) -> None:
+    marked, home = tmp_path / "marked", tmp_path / "home"
+    shutil.copytree(template, marked)
+    home.mkdir()
+    for name in FILES - RENDERED - {".env"}:
+        with (marked / APP / name).open("a") as file:
+            file.write("# {{ 7 * 7 }} ${#name}\n")
+    folder = tmp_path / "output"
+    options = ("--accept-hooks", "no")
+    project = run_cookiecutter(marked, folder, home, *options, answers={}).project
+    for name in FILES - RENDERED - {".env"}:
+        assert (project / name).read_bytes() == (marked / APP / name).read_bytes(), name
+
+
 def test_the_name_makes_the_folder(bake: Baker) -> None:
     assert bake(project_name="Café de l'Été ☕").project.name == "cafe-de-l-ete"
 
@@ -90,7 +105,7 @@ def test_each_answer_arrives(bake: Baker) -> None:
     assert (app_json["name"], app_json["description"]) == ("Hits", "Counts hits.")
     pyproject = tomllib.loads((project / "pyproject.toml").read_text())
     assert pyproject["project"]["name"] == "hit-list"
-    assert pyproject["tool"]["cruft"]["skip"] == [".env"]
+    assert pyproject["tool"]["cruft"]["skip"] == [".env", ".git"]
 
 
 @pytest.mark.parametrize(

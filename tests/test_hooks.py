@@ -129,6 +129,32 @@ def test_is_not_confused_by_a_repository_around_it(bake: Baker, tmp_path: Path) 
     assert len(git(baked, "ls-files").splitlines()) > 10
 
 
+@pytest.mark.usefixtures("git_user")
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("GIT_COMMON_DIR", ".git"),
+        ("GIT_DIR", ".git"),
+        ("GIT_INDEX_FILE", ".git/index"),
+        ("GIT_NAMESPACE", "other"),
+        ("GIT_OBJECT_DIRECTORY", ".git/objects"),
+        ("GIT_WORK_TREE", "."),
+    ],
+)
+def test_writes_into_no_repository_that_the_environment_names(
+    template: Path, tmp_path: Path, home: Path, variable: str, value: str
+) -> None:
+    other = tmp_path / "other"
+    subprocess.run(["git", "init", "--quiet", str(other)], check=True)
+    before = set(other.rglob("*"))
+    named = value if variable == "GIT_NAMESPACE" else str(other / value)
+    baked = run_cookiecutter(
+        template, tmp_path / "output", home, answers={}, **{variable: named}
+    )
+    assert git(baked, "log", "--format=%an") == "Ada"
+    assert set(other.rglob("*")) == before
+
+
 def test_says_what_to_do_next(bake: Baker) -> None:
     output = bake(project_slug="hits").output
     assert "cd hits" in output

@@ -5,7 +5,6 @@ import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
-from pathlib import Path
 
 from app.sessions import Storage, StorageUnavailable, add
 
@@ -13,8 +12,13 @@ from app.sessions import Storage, StorageUnavailable, add
 class SQLiteStorage(Storage):
     """Keeps each session as a row of JSON, in a file that many processes may share."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
         self._path = path
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute(
+                "CREATE TABLE IF NOT EXISTS sessions (key PRIMARY KEY, record, expiry)"
+            )
 
     def load(self, key: str, ttl: int) -> dict[str, str] | None:
         with self._record(key, ttl) as record:
@@ -60,18 +64,14 @@ class SQLiteStorage(Storage):
 
     @contextmanager
     def _record(self, key: str, ttl: int) -> Iterator[dict[str, str]]:
-        """Lend a record to read and change; it goes when it is empty or has expired."""
         try:
             with closing(sqlite3.connect(self._path, timeout=1)) as database, database:
                 run = database.execute
-                run("BEGIN IMMEDIATE")  # nobody else writes until the end
-                run(
-                    "CREATE TABLE IF NOT EXISTS sessions (key PRIMARY KEY, record, end)"
-                )
-                run("DELETE FROM sessions WHERE end <= ?", [time.time()])
+                database.executescript("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE")
+                run("DELETE FROM sessions WHERE expiry <= ?", [time.time()])
                 rows = run("DELETE FROM sessions WHERE key = ? RETURNING record", [key])
                 record = json.loads((rows.fetchone() or ["{}"])[0])
-                yield record
+                yield record  # to read and to change; nobody else can meanwhile
                 if record:
                     row = key, json.dumps(record), time.time() + ttl
                     run("INSERT INTO sessions VALUES (?, ?, ?)", row)

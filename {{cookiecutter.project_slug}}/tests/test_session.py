@@ -639,6 +639,6 @@ def test_cookies_of_the_view_are_kept(browser: Browser) -> None:
 
 
 def test_runs_on_a_storage_of_your_own(tmp_path: Any) -> None:
-    app = create_app(storage=SQLiteStorage(tmp_path / "sessions.db"))
+    app = create_app(storage=SQLiteStorage(str(tmp_path / "sessions.db")))
     client = app.test_client()
     assert [client.get("/").json for _ in range(3)] == [{"views": n} for n in (1, 2, 3)]

@@ -89,7 +89,7 @@ def any_storage(request: pytest.FixtureRequest) -> Any:
             yield RedisStorage(client)
     else:
         with tempfile.TemporaryDirectory() as folder:
-            yield SQLiteStorage(Path(folder) / "sessions.db")
+            yield SQLiteStorage(str(Path(folder) / "sessions.db"))
 
 
 @settings(

@@ -52,7 +52,7 @@ class TestRedisStorageWithTexts(StorageContract):
 class TestSQLiteStorage(StorageContract):
     @pytest.fixture
     def storage(self, tmp_path: Path) -> Storage:
-        return SQLiteStorage(tmp_path / "sessions.db")
+        return SQLiteStorage(str(tmp_path / "sessions.db"))
 
 
 def test_memory_lets_the_longest_unused_session_go_first() -> None:
