@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from flask import has_request_context, request
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9+/=._-]{1,200}")
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # flask run has some
 PLAIN = re.compile(r"[!#-<>-~]+")  # what needs no quotes: no space, quote or =
 
 
@@ -22,7 +23,7 @@ class LogfmtFormatter(logging.Formatter):
             level=record.levelname.lower(),
             logger=record.name,
             request_id=request_id() if has_request_context() else None,
-            message=record.getMessage(),
+            message=COLOURS.sub("", record.getMessage()),
         )
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)

@@ -24,7 +24,7 @@ def test_a_record_tells_the_request_it_belongs_to(app: Flask) -> None:
         {
             "name": "shop",
             "levelname": "INFO",
-            "msg": "%s sold",
+            "msg": "\x1b[31m%s sold\x1b[0m",
             "args": ("one",),
             "created": 0.0,
         }
