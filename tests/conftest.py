@@ -59,6 +59,23 @@ def environment(home: Path, **variables: str) -> dict[str, str]:
     return kept | {"HOME": str(home), "XDG_CONFIG_HOME": str(home)} | variables
 
 
+def run(
+    home: Path, folder: Path, *command: str | Path, **settings: str
+) -> tuple[int, str]:
+    """Run a program in a folder; return its status and all that it printed."""
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        check=False,
+        env=environment(home, **settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=600,
+    )
+    return done.returncode, done.stdout
+
+
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the template as a clone has it, with what is not committed yet."""

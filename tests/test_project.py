@@ -1,25 +1,16 @@
 """The baked project, in an environment of its own: tests, style, types."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import environment
+from tests.conftest import run
 
 
 def make(project: Path, target: str, home: Path) -> str:
-    done = subprocess.run(
-        ["make", target],
-        cwd=project,
-        check=False,
-        env=environment(home),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
+    status, output = run(home, project, "make", target)
+    assert status == 0, output
+    return output
 
 
 def test_passes_its_own_tests(baked: Path, home: Path) -> None:

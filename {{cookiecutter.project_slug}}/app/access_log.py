@@ -23,14 +23,13 @@ class Logger(GunicornLogger):
     ) -> None:
         if not self.access_log_enabled:
             return
-        request_ids = [v for name, v in resp.headers if name == "X-Request-ID"]
         line = logfmt(
             method=environ["REQUEST_METHOD"],
             path=environ["PATH_INFO"].encode("latin-1").decode(errors="replace"),
             status=resp.status.split(" ")[0],
             duration_ms=round(request_time / timedelta(milliseconds=1), 1),
             bytes=resp.sent,
-            request_id=request_ids[0] if request_ids else None,
+            request_id=environ.get("app.request_id"),
             client=environ["REMOTE_ADDR"].removeprefix("::ffff:"),
         )
         self.access_log.info("%s", line)

@@ -14,7 +14,7 @@ from redis import Redis
 from .config import DAY, Problem, Reader, Settings, command_to_set
 from .sessions import RedisStorage, Storage, StorageUnavailable
 
-# A visit's record with all that Redis keeps for it, measured, and rounded up.
+# About 130 were measured for a visit counter's; most sessions hold something more.
 BYTES_PER_SESSION = 250
 
 # How it is (ok, warning or error), what, in words, and the command that mends it.

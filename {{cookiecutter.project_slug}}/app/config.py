@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -158,15 +159,14 @@ class Reader:
     def read(self, *, own_storage: bool) -> Settings:
         production = self.get("APP_ENV") != "development"
         redis_url = self.redis_url(required=production and not own_storage)
-        idle_timeout = self.number("SESSION_IDLE_TIMEOUT", 14 * DAY)
-        processes = self.number("WEB_CONCURRENCY", 1 if not production else 2)
+        processes = self.number("WEB_CONCURRENCY", 2 if production else 1)
         return Settings(
             production=production,
             secrets=self.secrets(production=production),
             redis_url=redis_url,
             redis_tls_verify=self.flag("REDIS_TLS_VERIFY", not self.on_heroku),
             redis_ca_cert=self.get("REDIS_CA_CERT") or None,
-            idle_timeout=idle_timeout,
+            idle_timeout=self.number("SESSION_IDLE_TIMEOUT", 14 * DAY),
             lifetime=self.number("SESSION_LIFETIME", 90 * DAY),
             trusted_proxies=self.number("TRUSTED_PROXIES", int(self.on_heroku), 0),
             port=self.number("PORT", 8000, most=65535),
@@ -186,7 +186,7 @@ class Reader:
         text = self.get(name)
         if not text:
             return default
-        if text.isascii() and text.isdecimal() and least <= int(text) <= most:
+        if re.fullmatch("[0-9]{1,10}", text) and least <= int(text) <= most:
             return int(text)
         what = f"is {text!r}, not a whole number from {least} to {most}"
         self.problem(name, what, str(default))

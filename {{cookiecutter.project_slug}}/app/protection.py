@@ -2,7 +2,6 @@
 
 import hashlib
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, redirect, request
 from flask.typing import ResponseReturnValue
@@ -67,7 +66,7 @@ def refuse_other_sites() -> None:
         allowed = site in ("same-origin", "none")
     else:
         origin = request.headers.get("Origin")
-        allowed = origin is None or urlsplit(origin).netloc == request.host
+        allowed = origin is None or origin.partition("://")[2] == request.host
     if not allowed:
         abort(403, "This request came from another site.")
 
@@ -95,7 +94,9 @@ def version_static_files(app: Flask) -> None:
     """Put a hash of its content into each static file's URL, and cache it for a year."""
     folder = Path(app.static_folder or "")
     versions = {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes())
+        path.relative_to(folder).as_posix(): hashlib.sha256(
+            path.read_bytes()
+        ).hexdigest()
         for path in folder.rglob("*")
         if path.is_file()
     }
@@ -103,10 +104,15 @@ def version_static_files(app: Flask) -> None:
     @app.url_defaults
     def add_version(endpoint: str, values: dict[str, str]) -> None:
         if endpoint == "static" and values.get("filename") in versions:
-            values["v"] = versions[values["filename"]].hexdigest()[:16]
+            values["v"] = versions[values["filename"]]
 
     @app.after_request
     def cache_versioned(response: Response) -> Response:
-        if request.endpoint == "static" and "v" in request.args:
-            response.headers["Cache-Control"] = f"public, max-age={ONE_YEAR}, immutable"
+        # Not under another release's version: while a deploy takes over, its URL may
+        # come here, and this file would stay under it for a year.
+        if request.endpoint == "static" and request.view_args:
+            version = versions.get(request.view_args["filename"])
+            if version and request.args.get("v") == version:
+                cache = f"public, max-age={ONE_YEAR}, immutable"
+                response.headers["Cache-Control"] = cache
         return response

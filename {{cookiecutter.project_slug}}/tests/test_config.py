@@ -182,7 +182,7 @@ def test_a_right_redis_url_connects_nothing_yet(
         "TRUSTED_PROXIES",
     ],
 )
-@pytest.mark.parametrize("value", ["abc", "-1", "1.5", "²", "9" * 30])
+@pytest.mark.parametrize("value", ["abc", "-1", "1.5", "²", "9" * 30, "9" * 5000])
 def test_a_number_that_is_none_is_named(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:

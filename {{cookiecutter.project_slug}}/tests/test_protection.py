@@ -95,6 +95,7 @@ def test_development_does_not_force_https(client: FlaskClient) -> None:
         ({"Origin": "http://localhost"}, 303),
         ({"Origin": "http://evil.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://["}, 403),
     ],
 )
 def test_refuses_what_another_site_sends(
@@ -124,5 +125,6 @@ def test_static_files_are_kept_for_a_year_under_a_url_of_their_content(
     with client.get(url) as answer:
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
         assert "Set-Cookie" not in answer.headers
-    with client.get("/static/style.css") as answer:
-        assert answer.headers["Cache-Control"] == "no-cache"
+    for other in "/static/style.css", "/static/style.css?v=of-another-release":
+        with client.get(other) as answer:
+            assert answer.headers["Cache-Control"] == "no-cache"
