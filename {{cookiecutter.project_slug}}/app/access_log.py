@@ -6,7 +6,7 @@ from typing import Any
 
 from gunicorn.glogging import Logger as GunicornLogger
 
-from .logs import LogfmtFormatter, logfmt
+from .logs import LogfmtFormatter, quoted
 
 
 class Logger(GunicornLogger):
@@ -23,13 +23,20 @@ class Logger(GunicornLogger):
     ) -> None:
         if not self.access_log_enabled:
             return
-        line = logfmt(
-            method=environ["REQUEST_METHOD"],
-            path=environ["PATH_INFO"].encode("latin-1").decode(errors="replace"),
-            status=resp.status.split(" ")[0],
-            duration_ms=round(request_time / timedelta(milliseconds=1), 1),
-            bytes=resp.sent,
-            request_id=environ.get("app.request_id"),
-            client=environ["REMOTE_ADDR"].removeprefix("::ffff:"),
+        path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
+        line = (
+            f"method={environ['REQUEST_METHOD']} path={quoted(path)}"
+            f" status={resp.status[:3]}"
+            f" duration_ms={request_time.total_seconds() * 1000:.1f} bytes={resp.sent}"
+            f" request_id={environ['app.request_id']}"
+            f" client={environ['REMOTE_ADDR'].removeprefix('::ffff:')}"
         )
-        self.access_log.info("%s", line)
+        if self.cfg.accesslog != "-":
+            self.access_log.info("%s", line)
+            return
+        # As the logger would, in a fifth of its time. A full disk costs no answers.
+        try:
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+        except OSError:
+            pass

@@ -120,7 +120,6 @@ def open_storage(settings: Settings) -> Storage:
     return RedisStorage(
         connect(
             settings.redis_url,
-            connections=settings.threads,
             verify=settings.redis_tls_verify,
             ca_cert=settings.redis_ca_cert,
         )

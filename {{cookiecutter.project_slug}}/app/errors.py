@@ -32,5 +32,7 @@ def show_error(error: HTTPException) -> Response | HTTPException:
 
 def prefers_html() -> bool:
     """Whether the client would rather have a page than JSON, as browsers do."""
+    if request.environ.get("HTTP_ACCEPT", "*/*") == "*/*":
+        return False  # the usual case of programs, told without parsing
     accepted = request.accept_mimetypes
     return accepted["text/html"] > accepted["application/json"]

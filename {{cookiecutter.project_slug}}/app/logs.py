@@ -6,6 +6,7 @@ import re
 import secrets
 import sys
 from datetime import UTC, datetime
+from typing import Any
 
 from flask import has_request_context, request
 
@@ -22,7 +23,7 @@ class LogfmtFormatter(logging.Formatter):
             time=datetime.fromtimestamp(record.created, UTC).isoformat(),
             level=record.levelname.lower(),
             logger=record.name,
-            request_id=request_id() if has_request_context() else None,
+            request_id=request_id(request.environ) if has_request_context() else None,
             message=COLOURS.sub("", record.getMessage()),
         )
         if record.exc_info:
@@ -38,17 +39,21 @@ def configure(level: str) -> None:
 
 
 def logfmt(**fields: object) -> str:
-    """Return `name=value …`, quoted where needed, so that one event stays one line."""
+    """Return `name=value …`, without the fields that are None."""
     return " ".join(
-        f"{name}={text if PLAIN.fullmatch(text := str(value)) else json.dumps(text)}"
+        f"{name}={quoted(str(value))}"
         for name, value in fields.items()
         if value is not None
     )
 
 
-def request_id() -> str:
+def quoted(text: str) -> str:
+    """Quote a text where needed, so that one event stays one line."""
+    return text if PLAIN.fullmatch(text) else json.dumps(text)
+
+
+def request_id(environ: dict[str, Any]) -> str:
     """Return the proxy's X-Request-ID if it is well-formed, or else one of our own."""
-    environ = request.environ
     if "app.request_id" not in environ:
         given = environ.get("HTTP_X_REQUEST_ID", "")
         valid = REQUEST_ID.fullmatch(given)

@@ -10,11 +10,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from itsdangerous import Signer, TimestampSigner
 from redis import Redis
 
 from app import create_app
 from app.sessions import MemoryStorage, RedisStorage
+from app.sessions.signer import Signer
 
 DAY = 24 * 60 * 60
 START = 1_800_000_000
@@ -42,7 +42,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock by which cookies age."""
     clock = Clock()
-    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda _: clock.now)
+    monkeypatch.setattr("app.sessions.signer.time", lambda: clock.now)
     return clock
 
 
@@ -79,7 +79,7 @@ def cookie_of(client: FlaskClient, name: str = "session") -> str:
 def test_holds_nothing_but_a_signed_random_id(client: FlaskClient) -> None:
     answer = client.get("/")
     value = cookie_of(client)
-    assert re.fullmatch(r"[\w-]{43}\.[\w-]{6}\.[\w-]{43}", value)
+    assert re.fullmatch(r"[\w-]{43}\.[0-9a-f]{8}\.[0-9a-f]{64}", value)
     attributes = answer.headers["Set-Cookie"].split("; ")[1:]
     assert {a for a in attributes if not a.startswith("Expires")} == {
         f"Max-Age={90 * DAY}",
@@ -138,7 +138,7 @@ def test_an_id_without_a_record_is_replaced(
         lambda value: value.split(".")[0],
         lambda value: value.replace(".", "", 1),
         lambda value: value * 2,
-        lambda value: Signer("another secret").sign(value).decode(),
+        lambda value: Signer(["another secret"]).sign(value.split(".")[0]),
         lambda value: "é" + value,
         lambda value: "",
         lambda value: ".",
@@ -162,14 +162,14 @@ def test_a_forged_cookie_never_reaches_the_storage(
 
 @pytest.mark.parametrize(
     "session_id",
-    ["", "short", "x" * 42, "x" * 44, "é" * 43, "x" * 42 + "\n", b"\xff" * 43],
+    ["", "short", "x" * 42, "x" * 44, "é" * 43, "x" * 42 + "\n", "\xff" * 43],
 )
 def test_an_id_of_another_form_never_reaches_the_storage(
-    client: FlaskClient, storage: SpyStorage, session_id: str | bytes
+    client: FlaskClient, storage: SpyStorage, session_id: str
 ) -> None:
     interface = client.application.session_interface
     signed = interface._signer.sign(session_id)  # type: ignore[attr-defined]
-    client.set_cookie("session", signed.decode("latin-1"))
+    client.set_cookie("session", signed)
     assert client.get("/").json == {"views": 1}
     assert len(storage.asked) == 1
 

@@ -1,9 +1,11 @@
 """Each storage keeps the contract, and its own promises."""
 
 import logging
+import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -106,26 +108,44 @@ def test_redis_keeps_a_visit_in_little_memory(redis: Redis) -> None:
     assert redis.execute_command("MEMORY", "USAGE", key) <= 130  # bytes
 
 
-def test_redis_runs_each_operation_in_one_round_trip(
-    redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_redis_runs_each_operation_in_one_round_trip(redis: Redis) -> None:
     storage = RedisStorage(redis)
-    sent: list[object] = []
-    send: Callable[..., object] = redis.execute_command
 
-    def count(*command: object) -> object:
-        sent.append(command)
-        return send(*command)
-
-    monkeypatch.setattr(redis, "execute_command", count)
-    for _ in range(2):  # the first time, Redis may have to learn the scripts
-        sent.clear()
+    def use_all() -> None:
         storage.save("session:x", {"n": "1"}, (), 60, create=True)
         storage.load("session:x", 60)
         storage.increment("session:x", "n", 1, 60, create=False)
         storage.take("session:x")
         storage.delete("session:x")
-    assert len(sent) == 5
+
+    use_all()  # Redis learns the scripts
+    with redis.monitor() as monitor:
+        use_all()
+        storage.ping()  # the end
+        sent = takewhile(lambda seen: seen["command"] != "PING", monitor.listen())
+        commands = [seen for seen in sent if seen["client_type"] != "lua"]
+    assert len(commands) == 5
+
+
+FORK = """
+import os, sys
+from redis import Redis
+from app.sessions import RedisStorage
+
+storage = RedisStorage(Redis.from_url(sys.argv[1]))
+storage.ping()
+parent = os.fork()
+print(storage._ask("CLIENT", "ID"), flush=True)
+if parent:
+    os.waitpid(parent, 0)
+"""
+
+
+def test_a_forked_worker_has_connections_of_its_own(redis_url: str) -> None:
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", FORK, redis_url], capture_output=True, check=True
+    )
+    assert len(set(done.stdout.split())) == 2
 
 
 def test_redis_learns_its_scripts_again_after_script_flush(redis: Redis) -> None:

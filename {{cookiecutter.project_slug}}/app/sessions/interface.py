@@ -1,19 +1,14 @@
 """Flask's SessionInterface: the signed id in the cookie, everything else in a storage."""
 
-import hashlib
-import hmac
-import re
 from collections.abc import Sequence
 from typing import cast
 
 from flask import Flask, Request, Response
 from flask.sessions import SessionInterface, SessionMixin
-from itsdangerous import BadSignature, TimestampSigner
 
 from .session import Session
+from .signer import Signer
 from .storage import Storage, StorageUnavailable
-
-SESSION_ID = re.compile(rb"[\w-]{43}")  # as secrets.token_urlsafe(32) makes it
 
 # What describes a body, and is wrong once the body is replaced.
 BODY_HEADERS = (
@@ -48,23 +43,17 @@ class ServerSideSessionInterface(SessionInterface):
         self.storage = storage
         self._idle_timeout = idle_timeout
         self._lifetime = lifetime
-        # A key for this purpose only, derived once; itsdangerous would do so each time.
-        keys = [hmac.digest(s.encode(), b"session id", "sha256") for s in secrets]
-        self._signer = TimestampSigner(
-            keys[::-1],  # it signs with the last one
-            key_derivation="none",
-            digest_method=hashlib.sha256,
-        )
+        self._signer = Signer(secrets)
 
     def open_session(self, app: Flask, request: Request) -> Session:
-        session_id, remaining = None, self._lifetime
-        cookie = request.cookies.get(self.get_cookie_name(app))
-        if cookie:
-            session_id, remaining = self._read(cookie)
+        cookie = self._cookie(request, self.get_cookie_name(app))
+        session_id, age = self._signer.verify(cookie) or (None, 0)
+        if age >= self._lifetime:
+            session_id = None
         return Session(
             self.storage,
             session_id,
-            ttl=min(self._idle_timeout, remaining),
+            ttl=min(self._idle_timeout, self._lifetime - age),
             new_ttl=min(self._idle_timeout, self._lifetime),
         )
 
@@ -79,25 +68,24 @@ class ServerSideSessionInterface(SessionInterface):
         else:
             self._send_cookie(app, session, response)
         if session.accessed:
-            response.vary.add("Cookie")
-            response.headers["Cache-Control"] = "private, no-store"
+            headers = response.headers
+            if "Vary" in headers:
+                response.vary.add("Cookie")
+            else:
+                headers.add("Vary", "Cookie")
+            headers["Cache-Control"] = "private, no-store"
 
-    def _read(self, cookie: str) -> tuple[str | None, int]:
-        """Return the id in a cookie and the seconds it is still good for."""
-        try:
-            value, signed_at = self._signer.unsign(cookie, return_timestamp=True)
-        except BadSignature:
-            return None, 0
-        # A cookie from the future is one of ours, signed before the clock was set back.
-        age = max(0, self._signer.get_timestamp() - int(signed_at.timestamp()))
-        if age >= self._lifetime or not SESSION_ID.fullmatch(value):
-            return None, 0
-        return value.decode(), self._lifetime - age
+    def _cookie(self, request: Request, name: str) -> str:
+        """Return a cookie's value; where it is the only one, without parsing them all."""
+        header: str = request.environ.get("HTTP_COOKIE", "")
+        if header.startswith(f"{name}=") and ";" not in header:
+            return header[len(name) + 1 :]
+        return request.cookies.get(name, "")
 
     def _send_cookie(self, app: Flask, session: Session, response: Response) -> None:
         if not (session.issued or session.ended):
             return
-        value = self._signer.sign(session.issued).decode() if session.issued else ""
+        value = self._signer.sign(session.issued) if session.issued else ""
         response.set_cookie(
             self.get_cookie_name(app),
             value,

@@ -4,10 +4,9 @@ from functools import cached_property
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from redis import BlockingConnectionPool, Redis, RedisCluster
+from redis import Redis, RedisCluster
 from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode
-from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
@@ -102,42 +101,33 @@ def _node(text: str, default_port: int) -> tuple[str, int]:
 
 
 def connect(
-    url: str, *, connections: int, verify: bool = True, ca_cert: str | None = None
+    url: str, *, verify: bool = True, ca_cert: str | None = None
 ) -> "Redis | LazyCluster":
-    """Return a client with a pool of at most so many connections for each process.
+    """Return a client, which connects when its first command is sent.
 
     `ca_cert` names a file of certificates to trust instead of the system's. Raises
-    ValueError if the URL is none; nothing is connected before the first command.
+    ValueError if the URL is none.
     """
     address = parse_url(url)
-    options = OPTIONS | {"retry": Retry(NoBackoff(), 0)}
+    transport = OPTIONS | {"retry": Retry(NoBackoff(), 0)}
     if address.tls:
-        options |= {"ssl_cert_reqs": "required" if verify else "none"}
-        options |= {"ssl_check_hostname": verify, "ssl_ca_certs": ca_cert}
-    switch = {"ssl": True} if address.tls else {}
-    pool = {"max_connections": connections, "db": address.db}
+        transport |= {
+            "ssl": True,
+            "ssl_ca_certs": ca_cert,
+            "ssl_check_hostname": verify,
+        }
+        transport |= {"ssl_cert_reqs": "required" if verify else "none"}
+    options = transport | address.login
     match address.kind:
         case "cluster":
             nodes = [ClusterNode(host, port) for host, port in address.nodes]
-            options |= address.login | switch | {"max_connections": connections}
             return LazyCluster(startup_nodes=nodes, **options)
         case "sentinel":
-            sentinel = Sentinel(address.nodes, sentinel_kwargs=options | switch)
-            login = address.login | switch
-            master: Redis = sentinel.master_for(
-                address.path, **options, **login, **pool
-            )
+            sentinel = Sentinel(address.nodes, sentinel_kwargs=transport)
+            master: Redis = sentinel.master_for(address.path, db=address.db, **options)
             return master
         case "unix":
-            options |= {"connection_class": UnixDomainSocketConnection}
-            options |= {"path": address.path}
+            return Redis(unix_socket_path=address.path, **options)
         case _:
-            kind = SSLConnection if address.tls else Connection
             [(host, port)] = address.nodes
-            options |= {"connection_class": kind, "host": host, "port": port}
-    # A request waits for a connection rather than fail when all are in use.
-    return Redis(
-        connection_pool=BlockingConnectionPool(
-            timeout=0.5, **options, **address.login, **pool
-        )
-    )
+            return Redis(host=host, port=port, db=address.db, **options)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from redis.exceptions import NoScriptError, ResponseError
 
 from .base import Storage, StorageUnavailable
+from .connections import Connections
 
 log = logging.getLogger(__name__)
 
@@ -68,13 +69,17 @@ class Client(Protocol):
 class RedisStorage(Storage):
     """Keeps sessions through any redis-py client: Redis, RedisCluster or Sentinel's.
 
-    The client must not retry by itself, or a count whose answer was lost counts twice.
+    A RedisCluster must not retry by itself, or a count whose answer was lost counts twice.
     While Redis hangs, one attempt a second is made and all other calls fail at once, so
     that the threads of the app stay free for pages without a session.
     """
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        pool = getattr(
+            client, "connection_pool", None
+        )  # a Cluster has one for each node
+        self._send = (Connections(pool) if pool else client).execute_command
         self._lock = Lock()
         self._next_attempt = 0.0  # by time.monotonic(); 0 while all is well
         # the beginning of the commands whose success ends the outage; None if all is well
@@ -135,7 +140,7 @@ class RedisStorage(Storage):
         if self._next_attempt:
             self._wait_your_turn(started)
         try:
-            answer = self.client.execute_command(*command)
+            answer = self._send(*command)
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             of_a_record = any(words in reason for words in OF_A_RECORD)
