@@ -21,8 +21,10 @@ requirements-dev.in requirements-dev.txt requirements.in requirements.txt
 app/__init__.py app/access_log.py app/checks.py app/config.py app/errors.py
 app/health.py app/logs.py app/protection.py app/views.py
 app/sessions/__init__.py app/sessions/interface.py app/sessions/session.py
+app/sessions/signer.py
 app/sessions/storage/__init__.py app/sessions/storage/base.py
-app/sessions/storage/connect.py app/sessions/storage/memory.py
+app/sessions/storage/connect.py app/sessions/storage/connections.py
+app/sessions/storage/memory.py
 app/sessions/storage/redis.py
 app/static/favicon.svg app/static/style.css
 app/templates/base.html app/templates/error.html app/templates/index.html
