@@ -106,7 +106,11 @@ def test_a_request_in_flight_is_answered_before_the_end(
     serve: Callable[..., Server], redis_url: str
 ) -> None:
     """SIGTERM between a request's first and last byte does not cut it off."""
-    server = serve(REDIS_URL=redis_url)
+    assert status_of_a_request_during_the_stop(serve(REDIS_URL=redis_url)) == 303
+
+
+def status_of_a_request_during_the_stop(server: Server) -> int:
+    """Stop a server while a request is under way; return the answer's status."""
     connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=30)
     connection.putrequest("POST", "/reset")
     connection.putheader("Content-Length", "4")
@@ -115,6 +119,7 @@ def test_a_request_in_flight_is_answered_before_the_end(
     stopping = threading.Thread(target=server.stop)
     stopping.start()
     connection.send(b"1&")
-    assert connection.getresponse().status == 303
+    status = connection.getresponse().status
     connection.close()
     stopping.join()
+    return status
