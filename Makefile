@@ -6,7 +6,7 @@ APP = '{{cookiecutter.project_slug}}'
 APP_LOCK = {{cookiecutter.project_slug}}/requirements-dev.txt
 # What judges the pages, as npm marks that it has installed it.
 JUDGES = tests/browser/node_modules/.package-lock.json
-CHROMIUM = $(shell command -v chromium)
+CHROMIUM = $(shell command -v chromium 2>/dev/null)
 BAKE = $(BIN)/cookiecutter --no-input --default-config --overwrite-if-exists \
 	--output-dir build . init_git=false
 
