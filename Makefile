@@ -4,17 +4,29 @@ BIN = .venv/bin
 # As the shell has to see the name of the template's folder, and as make does.
 APP = '{{cookiecutter.project_slug}}'
 APP_LOCK = {{cookiecutter.project_slug}}/requirements-dev.txt
+# What judges the pages, as npm marks that it has installed it.
+JUDGES = tests/browser/node_modules/.package-lock.json
+CHROMIUM = $(shell command -v chromium 2>/dev/null)
+BAKE = $(BIN)/cookiecutter --no-input --default-config --overwrite-if-exists \
+	--output-dir build . init_git=false
 
 help: ## Show what there is
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-8s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-11s %s\n", $$1, $$2 }'
 
 run: .venv/ready ## Bake the default project into build/ and serve it on http://127.0.0.1:8000
-	@$(BIN)/cookiecutter --no-input --default-config --overwrite-if-exists \
-		--output-dir build . init_git=false
+	@$(BAKE)
 	@$(MAKE) --no-print-directory -C build/visit-counter run PYTHON=$(PYTHON)
 
-test: .venv/ready ## Check and test the template, and the project that it makes
-	@$(BIN)/python -m pytest
+test: .venv/ready $(if $(CHROMIUM),$(JUDGES)) ## Check and test the template, and the project that it makes
+	@$(BIN)/python -m pytest $(if $(CHROMIUM),,--ignore=tests/browser)
+
+browser: .venv/ready $(JUDGES) ## Test only the pages in a browser: needs Chromium, npm and Java
+	@$(BIN)/python -m pytest tests/browser
+
+screenshots: .venv/ready ## Renew the README's pictures: needs Chromium
+	@$(BAKE)
+	@$(MAKE) --no-print-directory -C build/visit-counter .venv/run PYTHON=$(PYTHON)
+	@$(BIN)/python -m tests.browser.screenshots
 
 check: .venv/ready ## Check style and types only
 	@$(BIN)/ruff check
@@ -36,7 +48,7 @@ lock: .venv/ready ## Renew all requirements*.txt from requirements*.in
 	done
 
 clean: ## Remove the virtual environment, the build and all caches
-	rm -rf .venv build
+	rm -rf .venv build tests/browser/node_modules
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	find . -name '.*_cache' -prune -exec rm -rf {} +
 	find . -name .hypothesis -prune -exec rm -rf {} +
@@ -52,4 +64,9 @@ clean: ## Remove the virtual environment, the build and all caches
 		-r requirements-dev.txt -r $(APP)/requirements-dev.txt
 	@touch $@
 
-.PHONY: help run test check format lock clean
+$(JUDGES): tests/browser/package-lock.json
+	@echo "Installing what judges the pages ..."
+	@cd tests/browser && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.PHONY: help run test browser screenshots check format lock clean
