@@ -120,6 +120,7 @@ def open_storage(settings: Settings) -> Storage:
     return RedisStorage(
         connect(
             settings.redis_url,
+            connections=settings.threads,
             verify=settings.redis_tls_verify,
             ca_cert=settings.redis_ca_cert,
         )

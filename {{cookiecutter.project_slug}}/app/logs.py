@@ -2,8 +2,8 @@
 
 import json
 import logging
+import random
 import re
-import secrets
 import sys
 from datetime import UTC, datetime
 from typing import Any
@@ -57,5 +57,6 @@ def request_id(environ: dict[str, Any]) -> str:
     if "app.request_id" not in environ:
         given = environ.get("HTTP_X_REQUEST_ID", "")
         valid = REQUEST_ID.fullmatch(given)
-        environ["app.request_id"] = given if valid else secrets.token_hex(16)
+        own = f"{random.getrandbits(128):032x}"  # unique is enough: it is no secret
+        environ["app.request_id"] = given if valid else own
     return str(environ["app.request_id"])

@@ -12,6 +12,7 @@ import pytest
 from redis import Redis
 
 from app.sessions import MemoryStorage, RedisStorage, Storage
+from app.sessions.storage.connect import connect
 from tests.sqlite_storage import SQLiteStorage
 from tests.storage_contract import StorageContract
 
@@ -125,6 +126,19 @@ def test_redis_runs_each_operation_in_one_round_trip(redis: Redis) -> None:
         sent = takewhile(lambda seen: seen["command"] != "PING", monitor.listen())
         commands = [seen for seen in sent if seen["client_type"] != "lua"]
     assert len(commands) == 5
+
+
+def test_threads_wait_for_a_connection_when_all_are_in_use(redis_url: str) -> None:
+    storage = RedisStorage(connect(redis_url, connections=2))
+    observer = Redis.from_url(redis_url)
+    others = len(observer.client_list())
+    with ThreadPoolExecutor(16) as pool:
+        counts = pool.map(
+            lambda _: storage.increment("session:x", "n", 1, 60, create=True),
+            range(500),
+        )
+        assert sorted(filter(None, counts)) == list(range(1, 501))
+    assert len(observer.client_list()) <= others + 2
 
 
 FORK = """

@@ -57,14 +57,14 @@ def sentinel_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 class TestRedisStorageOnACluster(StorageContract):
     @pytest.fixture
     def storage(self, cluster_url: str) -> Iterator[Storage]:
-        with contextlib.closing(connect(cluster_url)) as client:
+        with contextlib.closing(connect(cluster_url, connections=8)) as client:
             yield RedisStorage(client)
 
 
 class TestRedisStorageThroughSentinel(StorageContract):
     @pytest.fixture
     def storage(self, sentinel_url: str) -> Iterator[Storage]:
-        with contextlib.closing(connect(sentinel_url)) as client:
+        with contextlib.closing(connect(sentinel_url, connections=8)) as client:
             yield RedisStorage(client)
 
 
@@ -95,7 +95,7 @@ def test_scripts_survive_a_restart_of_the_server() -> None:
     with tempfile.TemporaryDirectory(prefix="redis-") as folder:
         path = Path(folder) / "socket"
         server = ValkeyServer(port=0, unix_socket_path=path)
-        with contextlib.closing(connect(f"unix://{path}")) as client:
+        with contextlib.closing(connect(f"unix://{path}", connections=1)) as client:
             storage = RedisStorage(client)
             for _ in range(2):
                 server.start()

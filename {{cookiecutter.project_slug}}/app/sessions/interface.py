@@ -5,6 +5,7 @@ from typing import cast
 
 from flask import Flask, Request, Response
 from flask.sessions import SessionInterface, SessionMixin
+from werkzeug.http import dump_cookie
 
 from .session import Session
 from .signer import Signer
@@ -86,7 +87,7 @@ class ServerSideSessionInterface(SessionInterface):
         if not (session.issued or session.ended):
             return
         value = self._signer.sign(session.issued) if session.issued else ""
-        response.set_cookie(
+        cookie = dump_cookie(
             self.get_cookie_name(app),
             value,
             max_age=self._lifetime if value else 0,
@@ -94,7 +95,9 @@ class ServerSideSessionInterface(SessionInterface):
             secure=self.get_cookie_secure(app),
             httponly=self.get_cookie_httponly(app),
             samesite=self.get_cookie_samesite(app),
+            sync_expires=False,  # Max-Age goes first (RFC 6265)
         )
+        response.headers.add("Set-Cookie", cookie)
 
     def _replace(self, response: Response, failure: Response) -> None:
         """Turn a response whose session could not be saved into the failure, in place.

@@ -101,9 +101,9 @@ def _node(text: str, default_port: int) -> tuple[str, int]:
 
 
 def connect(
-    url: str, *, verify: bool = True, ca_cert: str | None = None
+    url: str, *, connections: int, verify: bool = True, ca_cert: str | None = None
 ) -> "Redis | LazyCluster":
-    """Return a client, which connects when its first command is sent.
+    """Return a client with so many connections at most, made when they are needed.
 
     `ca_cert` names a file of certificates to trust instead of the system's. Raises
     ValueError if the URL is none.
@@ -117,7 +117,7 @@ def connect(
             "ssl_check_hostname": verify,
         }
         transport |= {"ssl_cert_reqs": "required" if verify else "none"}
-    options = transport | address.login
+    options = transport | address.login | {"max_connections": connections}
     match address.kind:
         case "cluster":
             nodes = [ClusterNode(host, port) for host, port in address.nodes]
