@@ -28,6 +28,9 @@ screenshots: .venv/ready ## Renew the README's pictures: needs Chromium
 	@$(MAKE) --no-print-directory -C build/visit-counter .venv/run PYTHON=$(PYTHON)
 	@$(BIN)/python -m tests.browser.screenshots
 
+bench: .venv/ready ## Compare speed with what you would use instead: needs wrk, and Node for Express
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m benchmarks.run
+
 check: .venv/ready ## Check style and types only
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
@@ -69,4 +72,4 @@ $(JUDGES): tests/browser/package-lock.json
 	@cd tests/browser && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-.PHONY: help run test browser screenshots check format lock clean
+.PHONY: help run test browser screenshots bench check format lock clean
