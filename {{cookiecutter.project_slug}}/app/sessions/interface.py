@@ -69,12 +69,8 @@ class ServerSideSessionInterface(SessionInterface):
         else:
             self._send_cookie(app, session, response)
         if session.accessed:
-            headers = response.headers
-            if "Vary" in headers:
-                response.vary.add("Cookie")
-            else:
-                headers.add("Vary", "Cookie")
-            headers["Cache-Control"] = "private, no-store"
+            response.headers.add("Vary", "Cookie")  # beside any other: RFC 9110, 5.3
+            response.headers["Cache-Control"] = "private, no-store"
 
     def _cookie(self, request: Request, name: str) -> str:
         """Return a cookie's value; where it is the only one, without parsing them all."""
