@@ -1,6 +1,7 @@
 """What the tests of the template share: bakes, and servers of what was baked."""
 
 import contextlib
+import http.client
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from pathlib import Path
 from signal import Signals
 from threading import Thread
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 
 import pytest
 from redis.exceptions import RedisError
@@ -204,6 +206,21 @@ def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
         time.sleep(0.01)
 
 
+def listens(port: int) -> bool:
+    """Tell whether somebody takes connections there; if not, raise ConnectionError."""
+    socket.create_connection(("127.0.0.1", port)).close()
+    return True
+
+
+def status_of(url: str) -> int:
+    """Return the status of the answer to someone without a cookie."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+    connection.request("GET", urlsplit(url).path or "/")
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
 class Unavailable(Exception):
     """The answer was 503."""
 
@@ -263,6 +280,17 @@ class Server:
         self._reader.join(30)
         assert self.process.stdout
         self.process.stdout.close()
+
+
+def workers_of(server: Server) -> set[int]:
+    """Return the process ids of a server's workers."""
+    listed = subprocess.run(
+        ["pgrep", "-P", str(server.process.pid)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    return {int(pid) for pid in listed.stdout.split()}
 
 
 @pytest.fixture

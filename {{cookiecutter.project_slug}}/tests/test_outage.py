@@ -195,6 +195,19 @@ def test_a_frozen_redis_is_used_again_as_soon_as_it_moves(
     assert client.get("/").json in ({"views": 3}, {"views": 4})
 
 
+def test_a_new_redis_in_place_of_one_that_hung_is_used_soon(
+    client: FlaskClient, silence: socket.socket, address: Path
+) -> None:
+    """Though it has to learn the scripts first, which takes a second attempt."""
+    assert client.get("/").status_code == 503
+    silence.close()
+    address.unlink()
+    with ValkeyServer(port=0, unix_socket_path=address):
+        started = time.monotonic()
+        while client.get("/").status_code == 503:
+            assert time.monotonic() - started < 2
+
+
 @pytest.mark.parametrize(
     ("refuse", "allow"),
     [

@@ -143,6 +143,8 @@ class RedisStorage(Storage):
             answer = self._send(*command)
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
+            if isinstance(error, ResponseError):
+                self._next_attempt = 0.0  # it answers, even if to refuse
             of_a_record = any(words in reason for words in OF_A_RECORD)
             if of_a_record or isinstance(error, NoScriptError):
                 raise

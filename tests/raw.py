@@ -1,0 +1,57 @@
+"""Clients that speak HTTP over a bare socket: the hostile, and those in a hurry."""
+
+import socket
+from urllib.parse import urlsplit
+
+
+def connect(url: str, timeout: float = 30) -> socket.socket:
+    """Return a connection to a server."""
+    address = urlsplit(url)
+    assert address.hostname
+    assert address.port
+    return socket.create_connection((address.hostname, address.port), timeout)
+
+
+def talk(url: str, data: bytes) -> bytes:
+    """Send bytes and nothing more; return all that comes back until the end."""
+    answer = b""
+    with connect(url) as connection:
+        try:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            while part := connection.recv(65536):
+                answer += part
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # the server has seen enough
+    return answer
+
+
+def request(target: str = "/", method: str = "GET", **headers: str) -> bytes:
+    """Return a well-formed request without a body."""
+    lines = [f"{method} {target} HTTP/1.1", "Host: localhost"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+class Stream:
+    """Sends requests one after the other over one connection, as fast as can be."""
+
+    def __init__(self, url: str) -> None:
+        self._connection = connect(url)
+
+    def send(self, data: bytes) -> bytes:
+        """Send a request; return the answer, whose length it tells itself."""
+        self._connection.sendall(data)
+        answer = b""
+        while True:
+            part = self._connection.recv(65536)
+            assert part, "the server has closed the connection"
+            answer += part
+            head, end, body = answer.partition(b"\r\n\r\n")
+            if end:
+                length = head.lower().partition(b"content-length: ")[2]
+                if len(body) >= int(length.partition(b"\r\n")[0]):
+                    return answer
+
+    def close(self) -> None:
+        self._connection.close()
