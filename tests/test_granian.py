@@ -1,7 +1,9 @@
 """The generated README's switch to Granian, made as it says, and what must go on."""
 
+import os
 import re
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from tests.conftest import (
     status_of,
     wait_until,
 )
-from tests.test_restarts import status_of_a_request_during_the_stop
+from tests.raw import connect, request
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +77,37 @@ def test_counts_on_after_a_restart(
     assert visitor.count() == 4
 
 
+SLOW = """
+from pathlib import Path
+import app
+
+def create_app():
+    made = app.create_app()
+    made.add_url_rule("/slow", view_func=Path("fifo").read_text)
+    return made
+"""
+
+
 def test_a_request_in_flight_is_answered_before_the_end(
-    serve_switched: Callable[..., Server], redis_url: str
+    switched: Path, serve_switched: Callable[..., Server], redis_url: str
 ) -> None:
+    """SIGTERM does not cut off a view that waits, here until it reads from a FIFO."""
+    os.mkfifo(fifo := switched / "fifo")
+    (switched / "slow.py").write_text(SLOW)
+    procfile = switched / "Procfile"
+    command = procfile.read_text()
+    procfile.write_text(command.replace("app:create_app", "slow:create_app"))
     server = serve_switched(REDIS_URL=redis_url)
-    assert status_of_a_request_during_the_stop(server) == 303
+    procfile.write_text(command)
+    with connect(server.url) as connection:
+        connection.sendall(request("/slow"))
+        with fifo.open("w") as finish:  # once it is open the view reads, or would
+            stopping = threading.Thread(target=server.stop)
+            stopping.start()
+            wait_until(lambda: any("Stopping worker" in line for line in server.log))
+            finish.write("at last")
+        assert connection.recv(1000).endswith(b"at last")
+    stopping.join()
 
 
 def test_an_outage_costs_only_the_pages_with_a_session(

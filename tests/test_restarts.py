@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 from tests.conftest import Server, Visitor
+from tests.raw import connect, request
 
 RESTARTS = 20
 VISITORS = 4
@@ -106,20 +107,13 @@ def test_a_request_in_flight_is_answered_before_the_end(
     serve: Callable[..., Server], redis_url: str
 ) -> None:
     """SIGTERM between a request's first and last byte does not cut it off."""
-    assert status_of_a_request_during_the_stop(serve(REDIS_URL=redis_url)) == 303
-
-
-def status_of_a_request_during_the_stop(server: Server) -> int:
-    """Stop a server while a request is under way; return the answer's status."""
-    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=30)
-    connection.putrequest("POST", "/reset")
-    connection.putheader("Content-Length", "4")
-    connection.endheaders()
-    connection.send(b"a=")
-    stopping = threading.Thread(target=server.stop)
-    stopping.start()
-    connection.send(b"1&")
-    status = connection.getresponse().status
-    connection.close()
+    server = serve(REDIS_URL=redis_url)
+    body = {"Content_Length": "4", "Expect": "100-continue"}
+    with connect(server.url) as connection:
+        connection.sendall(request("/reset", "POST", **body))
+        assert connection.recv(1000).startswith(b"HTTP/1.1 100 ")  # it is under way
+        stopping = threading.Thread(target=server.stop)
+        stopping.start()
+        connection.sendall(b"a=1&")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 303 ")
     stopping.join()
-    return status
