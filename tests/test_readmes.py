@@ -1,0 +1,233 @@
+"""What both READMEs say: commands that work, settings that exist, messages that are printed."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from signal import SIGTERM
+
+import pytest
+
+from tests.conftest import (
+    README,
+    ROOT,
+    Server,
+    environment,
+    free_port,
+    listens,
+    run,
+    wait_until,
+)
+
+# Which test types the commands of each block, told by the first of them.
+TYPED = {
+    "uvx cookiecutter gh:OWNER/REPO": "test_the_first_commands",
+    "cd visit-counter": "test_the_first_commands",
+    "$ curl -c jar -b jar http://127.0.0.1:8000": "test_curl_sees_the_count_rise",
+    "make run     # bakes": "test_make_run_bakes_and_serves",
+    "uvx cruft create": "test_updates.py",
+    "cruft check": "test_updates.py",
+    "make run\n": "test_make_run_serves",
+    "curl -c jar -b jar http://127.0.0.1:8000": "test_curl_sees_the_count_rise",
+    "REDIS_URL=redis://127.0.0.1:6379/0 make run": "test_make_run_serves",
+    "REDIS_URL=redis+sentinel": "test_the_addresses_of_redis_are_understood",
+    "make test     # the tests": "test_project.py",
+    "heroku create": "test_heroku_is_told_what_it_needs",
+    "echo 'granian": "test_granian.py",
+    "heroku config:set SECRET_FALLBACKS": "test_a_secret_is_replaced_in_three_commands",
+}
+
+
+def blocks(readme: Path) -> list[str]:
+    """Return the blocks of commands: those that are indented, trees apart."""
+    text = re.sub(
+        r"^```.*?^```$", "", readme.read_text(), flags=re.MULTILINE | re.DOTALL
+    )
+    found = re.findall(r"(?:^ {4}.+\n)+", text, flags=re.MULTILINE)
+    return [
+        re.sub(r"^    ", "", b, flags=re.MULTILINE) for b in found if "├──" not in b
+    ]
+
+
+def block(readme: Path, start: str) -> str:
+    """Return the one block that starts so."""
+    [found] = [text for text in blocks(readme) if text.startswith(start)]
+    return found
+
+
+@pytest.mark.parametrize("readme", [ROOT / "README.md", README], ids=["ours", "theirs"])
+def test_every_command_is_typed_by_a_test(readme: Path) -> None:
+    for text in blocks(readme):
+        [test] = [test for start, test in TYPED.items() if text.startswith(start)]
+        assert test in globals() or (ROOT / "tests" / test).exists()
+
+
+def test_the_first_commands(template: Path, home: Path, tmp_path: Path) -> None:
+    """As a newcomer types them, but with this template, and `make help` at the end."""
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    first = block(ROOT / "README.md", "uvx").replace("gh:OWNER/REPO", str(template))
+    then = block(ROOT / "README.md", "cd visit-counter").replace(
+        "make run", "make help"
+    )
+    commands = f"{first.strip()} --no-input\n{then}"
+    path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
+    status, output = run(home, folder, "sh", "-ec", commands, PATH=path)
+    assert status == 0, output
+    assert "make run" in output
+
+
+def test_curl_sees_the_count_rise(
+    serve: Callable[..., Server], home: Path, tmp_path: Path
+) -> None:
+    server = serve()
+    shown = block(ROOT / "README.md", "$ curl")
+    commands = [line[2:] for line in shown.splitlines() if line.startswith("$ ")]
+    answers = [line for line in shown.splitlines() if not line.startswith("$ ")]
+    typed = "; ".join(commands).replace("http://127.0.0.1:8000", server.url)
+    status, output = run(home, tmp_path, "sh", "-ec", typed.replace("curl", "curl -s"))
+    assert (status, output.splitlines()) == (0, answers)
+    again = block(README, "curl").replace("http://127.0.0.1:8000", server.url)
+    status, output = run(home, tmp_path, "sh", "-ec", again.replace("curl", "curl -s"))
+    assert output.splitlines() == ['{"views":3}', '{"views":4}']
+
+
+def serves(folder: Path, home: Path, command: str) -> None:
+    """Type a command that starts the server; see that it listens, and stop it."""
+    port = free_port()
+    process = subprocess.Popen(
+        ["sh", "-c", command],
+        cwd=folder,
+        env=environment(home, PORT=str(port)),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        wait_until(lambda: listens(port), 120)
+    finally:
+        os.killpg(process.pid, SIGTERM)
+        process.wait(30)
+
+
+@pytest.mark.parametrize("start", ["make run", "REDIS_URL=redis://127.0.0.1:6379/0"])
+def test_make_run_serves(baked: Path, redis_url: str, home: Path, start: str) -> None:
+    command = block(README, start).replace("redis://127.0.0.1:6379", redis_url)
+    serves(baked, home, command)
+
+
+def test_make_run_bakes_and_serves(template: Path, home: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "clone"
+    shutil.copytree(template, copy)
+    (copy / ".venv").symlink_to(Path(sys.executable).parents[1])
+    serves(copy, home, block(ROOT / "README.md", "make run").splitlines()[0])
+
+
+HEROKU = """#!/bin/sh
+echo "heroku $*" >> "$HOME/heroku.log"
+case "$1 $2" in "config:get SECRET") echo the-old-secret;; esac
+"""
+
+
+@pytest.fixture
+def heroku(home: Path) -> Callable[[Path, str], list[str]]:
+    """A function that runs commands where `heroku` only notes what it is told."""
+    folder = home / "bin"
+    folder.mkdir()
+    (folder / "heroku").write_text(HEROKU)
+    (folder / "heroku").chmod(0o755)
+
+    def type_in(project: Path, commands: str) -> list[str]:
+        path = f"{folder}:{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
+        status, output = run(home, project, "sh", "-ec", commands, PATH=path)
+        assert status == 0, output
+        return (home / "heroku.log").read_text().splitlines()
+
+    return type_in
+
+
+@pytest.mark.usefixtures("git_user")
+def test_heroku_is_told_what_it_needs(
+    bake: Callable[..., object], heroku: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    project = bake().project  # type: ignore[attr-defined]
+    subprocess.run(["git", "init", "-q", "--bare", tmp_path / "dyno"], check=True)
+    subprocess.run(
+        ["git", "remote", "add", "heroku", tmp_path / "dyno"], cwd=project, check=True
+    )
+    told = heroku(project, block(README, "heroku create"))
+    assert told[:2] == ["heroku create", "heroku addons:create heroku-redis:mini"]
+    assert re.fullmatch(r"heroku config:set SECRET=[\w-]{64}", told[2])
+    tree = ["git", "ls-tree", "-r", "--name-only", "main"]
+    files = subprocess.check_output(tree, cwd=tmp_path / "dyno", text=True).split()
+    assert "Procfile" in files
+    assert ".env" not in files
+
+
+def test_a_secret_is_replaced_in_three_commands(
+    heroku: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    told = heroku(tmp_path, block(README, "heroku config:set SECRET_FALLBACKS"))
+    asked, kept, new, removed = told
+    assert asked == "heroku config:get SECRET"
+    assert kept == "heroku config:set SECRET_FALLBACKS=the-old-secret"
+    assert re.fullmatch(r"heroku config:set SECRET=[\w-]{64}", new)
+    assert removed == "heroku config:unset SECRET_FALLBACKS"
+
+
+ASK = """
+from app.config import Reader
+from app.sessions.storage.connect import parse_url
+import sys
+
+class Asked(dict):
+    def get(self, name, default=None):
+        print(name)
+        return default
+
+if sys.argv[1:]:
+    [parse_url(url) for url in sys.argv[1:]]
+else:
+    Reader(Asked()).read(own_storage=False)
+"""
+
+
+def test_the_settings_are_those_that_the_app_reads(baked: Path, home: Path) -> None:
+    status, output = run(home, baked, baked / ".venv/bin/python", "-c", ASK)
+    assert status == 0, output
+    told = re.findall(r"^\| `([A-Z_]+)` \|", README.read_text(), re.MULTILINE)
+    assert {*told, "DYNO"} == set(output.split())
+    assert len(told) == len(set(told))
+
+
+def test_the_addresses_of_redis_are_understood(baked: Path, home: Path) -> None:
+    urls = re.findall(r"redis[s+][^\s`…]*://[^\s`]+", README.read_text())
+    assert len(urls) >= 2
+    status, output = run(home, baked, baked / ".venv/bin/python", "-c", ASK, *urls)
+    assert status == 0, output
+
+
+def test_the_messages_are_those_that_the_app_prints() -> None:
+    """Redis' own and OpenSSL's apart."""
+    text = README.read_text().partition("## Troubleshooting")[2].partition("\n## ")[0]
+    messages = set(re.findall(r"^\| `(.+?)` \|", text, re.MULTILINE))
+    theirs = {
+        "certificate verify failed",
+        "max number of clients reached",
+        "OOM command not allowed",
+    }
+    folder = README.parent
+    sources = [*folder.glob("app/**/*.py"), folder / "gunicorn.conf.py"]
+    code = " ".join(path.read_text() for path in sources)
+    printed = re.sub(r'"\s+f?"', "", code)
+    for message in messages - theirs:
+        name, _, what = message.partition(" ")
+        assert (
+            message in printed
+            or (f'"{name}"' in printed and what in printed)
+            or (re.sub(r"\(.*\)", "({error.strerror})", message) in printed)
+        ), message
+    assert theirs <= messages
