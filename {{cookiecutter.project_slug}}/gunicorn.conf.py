@@ -13,7 +13,9 @@ wsgi_app = "app:create_app()"
 # of every worker's, and the workers share its memory.
 preload_app = True
 
-# Threads, since a request mostly waits; sync workers would have no keep-alive.
+# Threads, since a request mostly waits; sync workers would have no keep-alive. On one core
+# 2 threads count 3 % fewer visits than 4, one thread 16 % fewer. Not worth it: the HTTP
+# parser in C (2 % more), and other settings of the garbage collector (none).
 worker_class = "gthread"
 workers = settings.processes
 threads = settings.threads

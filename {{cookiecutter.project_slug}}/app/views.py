@@ -31,7 +31,7 @@ def reset() -> ResponseReturnValue:
 
 
 def ordinal(number: int) -> str:
-    """Return 1st, 2nd, 3rd, 4th, 11th, 21st, 113th, …"""
+    """Return 1st, 2nd, 3rd, 4th, 11th, 21st, 113th, 1,000th, …"""
     if number % 100 in (11, 12, 13):
-        return f"{number}th"
-    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
+        return f"{number:,}th"
+    return f"{number:,}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
