@@ -25,6 +25,7 @@ from tests.conftest import (
     wait_until,
     workers_of,
 )
+from tests.raw import Stream, request
 
 BROKEN = (URLError, http.client.HTTPException, ConnectionError, TimeoutError)
 
@@ -103,6 +104,10 @@ def test_a_full_disk_for_the_log_costs_no_visit(
         visitor = Visitor(f"http://127.0.0.1:{port}")
         wait_until(lambda: listens(port))
         assert [visitor.count() for _ in range(100)] == list(range(1, 101))
+        stream = Stream(visitor.url)  # which is kept open, too
+        for _ in range(100):
+            assert stream.send(request("/healthz")).startswith(b"HTTP/1.1 200 ")
+        stream.close()
         report("the disk is full for the log", "no visit is lost")
     finally:
         process.terminate()

@@ -51,6 +51,8 @@ def test_errors_are_pages_for_browsers_and_json_for_others(client: FlaskClient) 
         (21, "21st"),
         (101, "101st"),
         (113, "113th"),
+        (1_000, "1,000th"),
+        (12_342, "12,342nd"),
     ],
 )
 def test_writes_ordinals(number: int, text: str) -> None:
