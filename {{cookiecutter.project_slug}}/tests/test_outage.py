@@ -234,6 +234,18 @@ def test_a_redis_that_refuses_to_write_is_logged_once_and_recovers(
     assert levels == ["ERROR", "WARNING"]
 
 
+def test_the_end_of_an_outage_that_began_with_the_first_count_is_noticed(
+    client: FlaskClient, redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first time a script is sent whole, from then on by its hash."""
+    redis.config_set("maxmemory", "1")
+    assert client.get("/").status_code == 503
+    redis.config_set("maxmemory", "0")
+    assert client.get("/").json == {"views": 1}
+    levels = [record.levelname for record in caplog.records]
+    assert levels == ["ERROR", "WARNING"]
+
+
 def test_a_full_redis_still_reads(
     app: Flask, client: FlaskClient, redis: Redis
 ) -> None:

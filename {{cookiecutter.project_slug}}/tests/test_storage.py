@@ -149,7 +149,7 @@ from app.sessions import RedisStorage
 storage = RedisStorage(Redis.from_url(sys.argv[1]))
 storage.ping()
 parent = os.fork()
-print(storage._ask("CLIENT", "ID"), flush=True)
+print(storage._ask("CLIENT", "CLIENT", "ID"), flush=True)
 if parent:
     os.waitpid(parent, 0)
 """

@@ -82,8 +82,8 @@ class RedisStorage(Storage):
         self._send = (Connections(pool) if pool else client).execute_command
         self._lock = Lock()
         self._next_attempt = 0.0  # by time.monotonic(); 0 while all is well
-        # the beginning of the commands whose success ends the outage; None if all is well
-        self._outage: tuple[str | int, ...] | None = None
+        # what must work for the outage to end; "" for anything; None if all is well
+        self._outage: str | None = None
 
     def load(self, key: str, ttl: int) -> dict[str, str] | None:
         return _fields(self._run(LOAD, key, ttl))
@@ -113,29 +113,32 @@ class RedisStorage(Storage):
         return None if total is None else int(total)
 
     def delete(self, key: str) -> None:
-        self._ask("DEL", key)
+        self._ask("DEL", "DEL", key)
 
     def take(self, key: str) -> dict[str, str] | None:
         return _fields(self._run(TAKE, key))
 
     def ping(self) -> None:
-        self._ask("PING")
+        self._ask("PING", "PING")
 
     def _run(self, script: Script, key: str, *args: str | int) -> Any:
         """Run a script on one key; a key that holds no hash counts as absent: None."""
         try:
             try:
-                return self._ask("EVALSHA", script.sha, 1, key, *args)
+                return self._ask(script.sha, "EVALSHA", script.sha, 1, key, *args)
             except NoScriptError:  # a new or emptied server: EVAL runs it and keeps it
-                return self._ask("EVAL", script.source, 1, key, *args)
+                return self._ask(script.sha, "EVAL", script.source, 1, key, *args)
         except ResponseError as error:
             if "WRONGTYPE" not in str(error):
                 raise
             log.error("%s holds no session: it counts as absent", key)
             return None
 
-    def _ask(self, *command: str | int) -> Any:
-        """Send one command, once; raise StorageUnavailable if Redis does not do it."""
+    def _ask(self, work: str, *command: str | int) -> Any:
+        """Send one command, once; raise StorageUnavailable if Redis does not do it.
+
+        `work` names what it does: the command, or the script, however that is sent.
+        """
         started = time.monotonic()
         if self._next_attempt:
             self._wait_your_turn(started)
@@ -149,10 +152,10 @@ class RedisStorage(Storage):
             if of_a_record or isinstance(error, NoScriptError):
                 raise
             # A refusal (out of memory, read-only) ends when what was refused works.
-            ended_by = command[:2] if isinstance(error, ResponseError) else ()
+            ended_by = work if isinstance(error, ResponseError) else ""
             self._note_outage(reason, ended_by, time.monotonic() - started)
             raise StorageUnavailable(reason) from error
-        if self._outage is not None and command[: len(self._outage)] == self._outage:
+        if self._outage in ("", work):
             log.warning("Redis answers again")
             self._outage = None
             self._next_attempt = 0.0
@@ -164,9 +167,7 @@ class RedisStorage(Storage):
                 raise StorageUnavailable("Redis did not answer a moment ago")
             self._next_attempt = now + PAUSE
 
-    def _note_outage(
-        self, reason: str, ended_by: tuple[str | int, ...], seconds: float
-    ) -> None:
+    def _note_outage(self, reason: str, ended_by: str, seconds: float) -> None:
         with self._lock:
             if self._outage is None:
                 log.error("Redis fails, pages with a session answer 503: %s", reason)
