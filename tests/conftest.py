@@ -102,7 +102,9 @@ def environment(home: Path, **variables: str) -> dict[str, str]:
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(OURS)
     }
-    return kept | {"HOME": str(home), "XDG_CONFIG_HOME": str(home)} | variables
+    # As pip does, uv is to trust whom the system trusts.
+    own = {"HOME": str(home), "XDG_CONFIG_HOME": str(home), "UV_SYSTEM_CERTS": "1"}
+    return kept | own | variables
 
 
 def run(

@@ -69,7 +69,8 @@ def test_the_first_commands(template: Path, home: Path, tmp_path: Path) -> None:
     """As a newcomer types them, but with this template, and `make help` at the end."""
     folder = tmp_path / "empty"
     folder.mkdir()
-    first = block(ROOT / "README.md", "uvx").replace("gh:OWNER/REPO", str(template))
+    first = block(ROOT / "README.md", "uvx cookiecutter")
+    first = first.replace("gh:OWNER/REPO", str(template))
     then = block(ROOT / "README.md", "cd visit-counter").replace(
         "make run", "make help"
     )
