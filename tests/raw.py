@@ -44,8 +44,16 @@ class Stream:
         self._connection = connect(url)
 
     def send(self, data: bytes) -> bytes:
-        """Send a request; return the answer, whose length it tells itself."""
+        """Send a request; return the answer."""
+        self.start(data)
+        return self.finish()
+
+    def start(self, data: bytes) -> None:
+        """Send a request."""
         self._connection.sendall(data)
+
+    def finish(self) -> bytes:
+        """Return the answer, whose length it tells itself."""
         answer = b""
         while True:
             part = self._connection.recv(65536)

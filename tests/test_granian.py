@@ -19,7 +19,7 @@ from tests.conftest import (
     status_of,
     wait_until,
 )
-from tests.raw import connect, request
+from tests.raw import Stream, request
 
 
 @pytest.fixture(scope="module")
@@ -99,14 +99,15 @@ def test_a_request_in_flight_is_answered_before_the_end(
     procfile.write_text(command.replace("app:create_app", "slow:create_app"))
     server = serve_switched(REDIS_URL=redis_url)
     procfile.write_text(command)
-    with connect(server.url) as connection:
-        connection.sendall(request("/slow"))
-        with fifo.open("w") as finish:  # once it is open the view reads, or would
-            stopping = threading.Thread(target=server.stop)
-            stopping.start()
-            wait_until(lambda: any("Stopping worker" in line for line in server.log))
-            finish.write("at last")
-        assert connection.recv(1000).endswith(b"at last")
+    stream = Stream(server.url)
+    stream.start(request("/slow"))
+    with fifo.open("w") as finish:  # once it is open the view reads, or would
+        stopping = threading.Thread(target=server.stop)
+        stopping.start()
+        wait_until(lambda: any("Stopping worker" in line for line in server.log))
+        finish.write("at last")
+    assert stream.finish().endswith(b"at last")
+    stream.close()
     stopping.join()
 
 
