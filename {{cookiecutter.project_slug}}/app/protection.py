@@ -53,9 +53,10 @@ def redirect_to_https() -> ResponseReturnValue | None:
 
 def refuse_unwanted() -> None:
     """Refuse large bodies, and requests from other sites that may change something."""
-    if "CONTENT_LENGTH" in request.environ:
+    environ = request.environ
+    if "CONTENT_LENGTH" in environ:
         refuse_large_bodies()
-    if request.method not in SAFE_METHODS:
+    if environ["REQUEST_METHOD"] not in SAFE_METHODS:
         refuse_other_sites()
 
 

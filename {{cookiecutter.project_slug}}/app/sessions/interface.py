@@ -1,7 +1,8 @@
 """Flask's SessionInterface: the signed id in the cookie, everything else in a storage."""
 
 from collections.abc import Sequence
-from typing import cast
+from functools import cache
+from typing import Any, cast
 
 from flask import Flask, Request, Response
 from flask.sessions import SessionInterface, SessionMixin
@@ -77,22 +78,20 @@ class ServerSideSessionInterface(SessionInterface):
         header: str = request.environ.get("HTTP_COOKIE", "")
         if header.startswith(f"{name}=") and ";" not in header:
             return header[len(name) + 1 :]
-        return request.cookies.get(name, "")
+        return request.cookies.get(name, "") if header else ""
 
     def _send_cookie(self, app: Flask, session: Session, response: Response) -> None:
         if not (session.issued or session.ended):
             return
         value = self._signer.sign(session.issued) if session.issued else ""
-        cookie = dump_cookie(
-            self.get_cookie_name(app),
-            value,
+        attributes = cookie_attributes(
             max_age=self._lifetime if value else 0,
             path=self.get_cookie_path(app),
             secure=self.get_cookie_secure(app),
             httponly=self.get_cookie_httponly(app),
             samesite=self.get_cookie_samesite(app),
-            sync_expires=False,  # Max-Age goes first (RFC 6265)
         )
+        cookie = f"{self.get_cookie_name(app)}={value}; {attributes}"
         response.headers.add("Set-Cookie", cookie)
 
     def _replace(self, response: Response, failure: Response) -> None:
@@ -109,3 +108,10 @@ class ServerSideSessionInterface(SessionInterface):
         response.status = failure.status
         response.headers.update(failure.headers)
         response.set_data(failure.get_data())
+
+
+@cache
+def cookie_attributes(**options: Any) -> str:
+    """Return what follows the value in Set-Cookie: the same for all visitors."""
+    # Without Expires, which would change each second; Max-Age goes first (RFC 6265).
+    return dump_cookie("name", **options, sync_expires=False).partition("; ")[2]
