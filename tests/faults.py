@@ -23,6 +23,7 @@ IN_THE_APP = [
     ("an answer of Redis is cut short", "503 for that request; it is not sent again"),
     ("a connection has idled too long", "nothing: another one is opened"),
     ("the clock is set back by an hour", "nothing"),
+    ("Redis is slow", "it is waited for, 1 s at most"),
 ]
 
 

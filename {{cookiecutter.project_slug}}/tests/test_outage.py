@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from signal import SIGCONT, SIGSTOP
+from statistics import median
 from threading import Event, Thread
 
 import pytest
@@ -308,20 +309,22 @@ def test_too_many_clients_are_an_outage_until_one_leaves(
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "reset"),
     [
-        b"-LOADING Redis is loading the dataset in memory\r\n",
-        b"$5\r\nab",
-        b"",
-        b"!?\r\n",
+        (b"-LOADING Redis is loading the dataset in memory\r\n", False),
+        (b"$5\r\nab", False),
+        (b"$5\r\nab", True),
+        (b"", False),
+        (b"!?\r\n", False),
     ],
-    ids=["loading", "cut short", "closed", "nonsense"],
+    ids=["loading", "cut short", "reset", "closed", "nonsense"],
 )
 def test_whatever_redis_says_a_count_is_sent_once(
     client: FlaskClient,
     silence: socket.socket,
     caplog: pytest.LogCaptureFixture,
     answer: bytes,
+    reset: bool,
 ) -> None:
     sent: list[bytes] = []
 
@@ -329,8 +332,11 @@ def test_whatever_redis_says_a_count_is_sent_once(
         """Agree to all that opens a connection; answer the first count, and hang up."""
         connection, _ = silence.accept()
         with connection:
-            while data := connection.recv(1000):
-                if b"EVAL" in data:
+            while data := connection.recv(1000, socket.MSG_PEEK):
+                count = b"EVAL" in data
+                if not (count and reset):  # what closes before it has read all, resets
+                    connection.recv(len(data))
+                if count:
                     sent.append(data)
                     connection.sendall(answer)
                     return
@@ -350,7 +356,7 @@ def test_whatever_redis_says_a_count_is_sent_once(
 def test_no_acknowledged_count_is_lost_or_doubled_when_redis_is_killed(
     address: Path, tmp_path: Path, start_server: Callable[..., Server]
 ) -> None:
-    """With an append-only file, while others count, over and over."""
+    """With an append-only file, over and over; other pages do not notice."""
     options = {"appendonly": "yes", "appendfsync": "always"}
     valkey = ValkeyServer(
         port=0, unix_socket_path=address, data_dir=tmp_path, **options
@@ -360,16 +366,18 @@ def test_no_acknowledged_count_is_lost_or_doubled_when_redis_is_killed(
     visitor = server.visitor()
     visitor.count()
     acknowledged: list[int] = []
-    refused: list[int] = []
+    refused: list[float] = []  # how long each took, in seconds
     stop = Event()
 
     def visit() -> None:
         while not stop.is_set():
+            started = time.monotonic()
             status, body = visitor.get("/")
             if status == 200:
                 acknowledged.append(json.loads(body)["views"])
             else:
-                refused.append(status)
+                assert status == 503
+                refused.append(time.monotonic() - started)
 
     with ThreadPoolExecutor(4) as threads:
         visits = [threads.submit(visit) for _ in range(4)]
@@ -380,7 +388,7 @@ def test_no_acknowledged_count_is_lost_or_doubled_when_redis_is_killed(
             valkey.terminate()  # SIGKILL
             seen = len(refused)
             while len(refused) < seen + 10:
-                time.sleep(0.001)
+                assert visitor.get("/healthz")[0] == 200
             valkey.start()
         seen = len(acknowledged)
         while len(acknowledged) < seen + 50:
@@ -390,7 +398,8 @@ def test_no_acknowledged_count_is_lost_or_doubled_when_redis_is_killed(
             ended.result()
     last = visitor.count()
     valkey.stop()
-    assert set(refused) == {503}
+    assert median(refused) < 0.1
+    assert sum("Booting worker" in line for line in server.log) == 2  # none anew
     assert len(set(acknowledged)) == len(acknowledged)
     assert max(acknowledged) < last
     # A count whose answer was lost may be there; none that was answered is missing.
