@@ -108,6 +108,18 @@ def test_is_sent_once(client: FlaskClient) -> None:
     assert "Set-Cookie" not in client.get("/").headers
 
 
+@pytest.mark.parametrize(
+    "header",
+    ["{}", "theme=dark; {}; lang=en", "my-{}x; {}", "{}; session=another", ";;{};="],
+)
+def test_is_found_among_others(client: FlaskClient, header: str) -> None:
+    client.get("/")
+    cookie = f"session={cookie_of(client)}"
+    other = client.application.test_client(use_cookies=False)
+    answer = other.get("/", headers={"Cookie": header.replace("{}", cookie)})
+    assert answer.json == {"views": 2}
+
+
 def test_does_not_tell_the_storage_key(
     client: FlaskClient, storage: SpyStorage
 ) -> None:
