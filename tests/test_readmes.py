@@ -14,6 +14,7 @@ import pytest
 from tests.conftest import (
     README,
     ROOT,
+    Baker,
     Server,
     environment,
     free_port,
@@ -152,9 +153,9 @@ def heroku(home: Path) -> Callable[[Path, str], list[str]]:
 
 @pytest.mark.usefixtures("git_user")
 def test_heroku_is_told_what_it_needs(
-    bake: Callable[..., object], heroku: Callable[..., list[str]], tmp_path: Path
+    bake: Baker, heroku: Callable[..., list[str]], tmp_path: Path
 ) -> None:
-    project = bake().project  # type: ignore[attr-defined]
+    project = bake().project
     subprocess.run(["git", "init", "-q", "--bare", tmp_path / "dyno"], check=True)
     subprocess.run(
         ["git", "remote", "add", "heroku", tmp_path / "dyno"], cwd=project, check=True
@@ -166,6 +167,15 @@ def test_heroku_is_told_what_it_needs(
     files = subprocess.check_output(tree, cwd=tmp_path / "dyno", text=True).split()
     assert "Procfile" in files
     assert ".env" not in files
+
+
+def test_the_button_deploys_this_project(bake: Baker) -> None:
+    project = bake(project_slug="my-app").project
+    [template] = re.findall(
+        r"/deploy\?template=(.+?)\)", (project / "README.md").read_text()
+    )
+    assert template == "https://github.com/YOU/my-app"
+    assert (project / "app.json").exists()
 
 
 def test_a_secret_is_replaced_in_three_commands(
