@@ -147,7 +147,8 @@ class RedisStorage(Storage):
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             if isinstance(error, ResponseError):
-                self._next_attempt = 0.0  # it answers, even if to refuse
+                with self._lock:
+                    self._next_attempt = 0.0  # it answers, even if to refuse
             of_a_record = any(words in reason for words in OF_A_RECORD)
             if of_a_record or isinstance(error, NoScriptError):
                 raise
@@ -155,17 +156,24 @@ class RedisStorage(Storage):
             ended_by = work if isinstance(error, ResponseError) else ""
             self._note_outage(reason, ended_by, time.monotonic() - started)
             raise StorageUnavailable(reason) from error
-        if self._outage in ("", work):
-            log.warning("Redis answers again")
-            self._outage = None
-            self._next_attempt = 0.0
+        if self._next_attempt or self._outage is not None:
+            self._note_answer(work)
         return answer
 
     def _wait_your_turn(self, now: float) -> None:
         with self._lock:
+            if not self._next_attempt:
+                return  # another request has just ended the pause
             if now < self._next_attempt:
                 raise StorageUnavailable("Redis did not answer a moment ago")
             self._next_attempt = now + PAUSE
+
+    def _note_answer(self, work: str) -> None:
+        with self._lock:
+            self._next_attempt = 0.0
+            if self._outage in ("", work):
+                log.warning("Redis answers again")
+                self._outage = None
 
     def _note_outage(self, reason: str, ended_by: str, seconds: float) -> None:
         with self._lock:
