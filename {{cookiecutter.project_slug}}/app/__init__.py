@@ -41,11 +41,12 @@ def create_app(storage: Storage | None = None) -> Flask:
         secrets,
         idle_timeout=settings.idle_timeout,
         lifetime=settings.lifetime,
+        show_outage=errors.show_outage,
     )
+    errors.init_app(app)
     protection.init_app(
         app, production=settings.production, trusted_proxies=settings.trusted_proxies
     )
-    errors.init_app(app)
     app.register_blueprint(views.bp)
     app.register_blueprint(health.bp)
     checks.init_app(app, settings, storage)

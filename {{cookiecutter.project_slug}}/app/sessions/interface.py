@@ -1,29 +1,17 @@
 """Flask's SessionInterface: the signed id in the cookie, everything else in a storage."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, cast
 
 from flask import Flask, Request, Response
 from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.http import dump_cookie
+from werkzeug.wrappers import Response as WSGIResponse
 
 from .session import Session
 from .signer import Signer
 from .storage import Storage, StorageUnavailable
-
-# What describes a body, and is wrong once the body is replaced.
-BODY_HEADERS = (
-    "Accept-Ranges",
-    "Content-Disposition",
-    "Content-Encoding",
-    "Content-Language",
-    "Content-Location",
-    "Content-Range",
-    "ETag",
-    "Last-Modified",
-    "Location",
-)
 
 
 class ServerSideSessionInterface(SessionInterface):
@@ -41,10 +29,14 @@ class ServerSideSessionInterface(SessionInterface):
         *,
         idle_timeout: int,
         lifetime: int,
+        show_outage: Callable[[StorageUnavailable], WSGIResponse] = (
+            StorageUnavailable.get_response
+        ),
     ) -> None:
         self.storage = storage
         self._idle_timeout = idle_timeout
         self._lifetime = lifetime
+        self._show_outage = show_outage
         self._signer = Signer(secrets)
 
     def open_session(self, app: Flask, request: Request) -> Session:
@@ -66,7 +58,7 @@ class ServerSideSessionInterface(SessionInterface):
         try:
             session.save()
         except StorageUnavailable as error:
-            self._replace(response, app.make_response(app.handle_user_exception(error)))
+            self._replace(response, self._show_outage(error))
         else:
             self._send_cookie(app, session, response)
         if session.accessed:
@@ -99,19 +91,18 @@ class ServerSideSessionInterface(SessionInterface):
         cookie = f"{self.get_cookie_name(app)}={value}; {attributes}"
         response.headers.add("Set-Cookie", cookie)
 
-    def _replace(self, response: Response, failure: Response) -> None:
+    def _replace(self, response: Response, failure: WSGIResponse) -> None:
         """Turn a response whose session could not be saved into the failure, in place.
 
-        Flask has run the app's after_request functions: what they added stays.
+        Nothing of it stays, a cookie that the view has set least of all: one that logs
+        the visitor in must not come with a failure.
         """
         close = getattr(response.response, "close", None)
         if close:
             close()
-        for name in BODY_HEADERS:
-            response.headers.pop(name, None)
         response.direct_passthrough = False
         response.status = failure.status
-        response.headers.update(failure.headers)
+        response.headers = failure.headers
         response.set_data(failure.get_data())
 
 
