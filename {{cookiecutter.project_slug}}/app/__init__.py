@@ -36,7 +36,7 @@ def create_app(storage: Storage | None = None) -> Flask:
     app.config["SECRET_KEY_FALLBACKS"] = list(secrets[1:])
     app.config["SESSION_HINT"] = session_hint(settings, storage)
     app.extensions["session_storage"] = storage
-    app.session_interface = ServerSideSessionInterface(
+    sessions = app.session_interface = ServerSideSessionInterface(
         storage,
         secrets,
         idle_timeout=settings.idle_timeout,
@@ -50,4 +50,5 @@ def create_app(storage: Storage | None = None) -> Flask:
     app.register_blueprint(views.bp)
     app.register_blueprint(health.bp)
     checks.init_app(app, settings, storage)
+    sessions.check_cookie(app)
     return app
