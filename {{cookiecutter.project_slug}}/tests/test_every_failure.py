@@ -4,7 +4,6 @@ Each program runs once for each of its storage calls and each way in which that 
 before it has taken effect, or after, when only the answer is lost.
 """
 
-from collections.abc import Callable
 from copy import deepcopy
 from itertools import count, takewhile
 from typing import Any
@@ -13,45 +12,11 @@ import pytest
 from flask import Flask
 
 import app
-from app.sessions import MemoryStorage, Storage, StorageUnavailable, session
+from app.sessions import MemoryStorage, session
+from tests.failing_storage import FailingStorage
 from tests.programs import BEFORE, PAIRS, SINGLES, in_turn
 
 Names = tuple[str, ...]
-
-
-class FailingStorage(Storage):
-    """Memory whose call number `fails_at`, counted from 0, fails as `how` says."""
-
-    def __init__(self) -> None:
-        self.memory = MemoryStorage()
-        self.calls = 0
-        self.fails_at: int | None = None
-        self.how = ""
-
-    def _call(self, operation: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        fails = self.calls == self.fails_at
-        self.calls += 1
-        if fails and self.how == "before":
-            raise StorageUnavailable
-        answer = operation(*args, **options)
-        if fails:
-            raise StorageUnavailable
-        return answer
-
-    def load(self, *args: Any) -> Any:
-        return self._call(self.memory.load, *args)
-
-    def save(self, *args: Any, **options: Any) -> Any:
-        return self._call(self.memory.save, *args, **options)
-
-    def increment(self, *args: Any, **options: Any) -> Any:
-        return self._call(self.memory.increment, *args, **options)
-
-    def delete(self, *args: Any) -> Any:
-        return self._call(self.memory.delete, *args)
-
-    def ping(self) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +25,7 @@ def failing() -> Flask:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("APP_ENV", "development")
         patch.setenv("SECRET", "dev-only-for-the-tests-0123456789")
-        failing = app.create_app(storage=FailingStorage())
+        failing = app.create_app(storage=FailingStorage(MemoryStorage()))
 
     @failing.get("/run")
     def run() -> dict[str, Any]:
