@@ -140,7 +140,7 @@ def test_runs_with_the_environment_of_a_dyno(
             "SECRET was made for development",
         ),
         ({"REDIS_URL": ""}, "REDIS_URL is not set"),
-        ({"REDIS_URL": "https://example.com"}, "REDIS_URL is no address of a Redis"),
+        ({"REDIS_URL": "https://example.com"}, "REDIS_URL is not a Redis URL"),
         ({"REDIS_URL": "rediss://127.0.0.1:1"}, "Connection refused"),
         ({"REDIS_URL": "wrong password"}, "password"),
         ({"REDIS_TLS_VERIFY": "1"}, "certificate"),
@@ -160,7 +160,7 @@ def test_a_wrong_setting_never_goes_live(
     status, output = release(slug, home, dyno | change)
     assert status == 1
     assert sentence in " ".join(output.split())
-    assert re.search("mend it with: heroku (config:set|addons:create) ", output)
+    assert re.search("fix it with: heroku (config:set|addons:create) ", output)
     assert "Traceback" not in output
     assert PASSWORD not in output
 

@@ -1,4 +1,4 @@
-"""A mistake gets one sentence that names it, and what mends it; never a traceback."""
+"""A mistake gets one sentence that names it, and what fixes it; never a traceback."""
 
 import socket
 from pathlib import Path
@@ -18,7 +18,7 @@ def start(project: Path, home: Path, *command: str, **settings: str) -> tuple[in
     ("settings", "sentence"),
     [
         ({"PORT": "abc"}, "PORT is 'abc', not a whole number from 1 to 65535; "),
-        ({"REDIS_URL": "foo"}, "REDIS_URL is no address of a Redis: "),
+        ({"REDIS_URL": "foo"}, "REDIS_URL is not a Redis URL: "),
         (
             {"APP_ENV": "production", "SECRET": "", "REDIS_URL": "memory://"},
             "SECRET is not set, but it signs the cookies; ",
@@ -41,7 +41,7 @@ def test_a_wrong_setting(
     assert status == 1
     [line] = output.splitlines()
     assert line.startswith(sentence)
-    assert "mend it with: export " in line
+    assert "fix it with: export " in line
 
 
 def test_a_port_in_use(baked: Path, home: Path) -> None:

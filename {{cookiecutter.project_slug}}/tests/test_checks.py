@@ -1,4 +1,4 @@
-"""`flask check` says what stands in the way of a deployment, and how to mend it."""
+"""`flask check` says what stands in the way of a deployment, and how to fix it."""
 
 import json
 import socket

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from app import config, create_app
-from app.config import ConfigurationError, Settings, load_settings
+from app.config import Settings, load_settings
+from app.environment import ConfigurationError
 from app.sessions import MemoryStorage, RedisStorage
 
 GOOD = "0123456789abcdef-0123456789abcdef"
@@ -147,7 +148,7 @@ def test_a_wrong_redis_url_is_refused_without_printing_its_password(
 ) -> None:
     monkeypatch.setenv("REDIS_URL", url)
     message = refusal()
-    assert message.startswith("REDIS_URL is no address of a Redis: ")
+    assert message.startswith("REDIS_URL is not a Redis URL: ")
     assert "export REDIS_URL=redis://127.0.0.1:6379/0" in message
     assert PASSWORD not in message
     assert len(message.splitlines()) == 1
