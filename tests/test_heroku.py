@@ -159,9 +159,22 @@ def test_a_wrong_setting_never_goes_live(
     status, output = release(slug, home, dyno | change)
     assert status == 1
     assert sentence in " ".join(output.split())
-    assert re.search("fix it with: heroku (config:set|addons:create) ", output)
+    assert re.search("fix it with: heroku (config:set|addons:wait)", output)
     assert "Traceback" not in output
     assert PASSWORD not in output
+
+
+def test_waits_for_an_addon_rather_than_making_a_second_one(
+    slug: Path, home: Path, dyno: Settings
+) -> None:
+    """In the release phase nobody can tell whether there is one that is still made."""
+    early = dyno | {"DYNO": "release.1234", "REDIS_URL": ""}
+    status, output = release(slug, home, early)
+    assert status == 1
+    [line] = [line for line in output.splitlines() if "REDIS_URL" in line]
+    assert "the Redis add-on is still being made, or there is none" in line
+    assert line.index("heroku addons:wait") < line.index("heroku addons:create")
+    assert line.endswith("heroku addons:create heroku-redis:mini --wait")
 
 
 def test_reports_wrong_settings_as_json_too(
