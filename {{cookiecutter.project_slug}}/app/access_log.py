@@ -1,7 +1,6 @@
 """gunicorn's log in the style of the app's: an access line for each request."""
 
 import sys
-from datetime import timedelta
 from typing import Any
 
 from gunicorn.glogging import Logger as GunicornLogger
@@ -18,9 +17,7 @@ class Logger(GunicornLogger):
             handler.setStream(sys.stdout)
             handler.setFormatter(LogfmtFormatter())
 
-    def access(
-        self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta
-    ) -> None:
+    def access(self, resp: Any, req: Any, environ: Any, request_time: Any) -> None:
         """Write the line; never raise, for gunicorn's own error answers come after."""
         if not self.access_log_enabled:
             return

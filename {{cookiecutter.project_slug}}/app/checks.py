@@ -27,9 +27,7 @@ TOLD = ("redis_version", "used_memory", "maxmemory", "maxmemory_policy", "maxcli
 
 def init_app(app: Flask, settings: Settings, storage: Storage) -> None:
     """Add `flask check`, which Heroku runs before a release goes live."""
-    add_command(
-        app, lambda: [*check_settings(settings), *check_storage(settings, storage)]
-    )
+    add_command(app, lambda: [*check_stage(settings, storage)])
 
 
 def app_to_report(problems: list[Problem]) -> Flask:
@@ -59,7 +57,7 @@ def add_command(app: Flask, find: Callable[[], list[Finding]]) -> None:
             raise SystemExit(1)
 
 
-def check_settings(settings: Settings) -> Iterator[Finding]:
+def check_stage(settings: Settings, storage: Storage) -> Iterator[Finding]:
     """Tell what is in force, and in development what production will want."""
     if settings.production:
         yield "ok", "APP_ENV", "production", ""
@@ -79,14 +77,15 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
     name, secure = settings.cookie_name, "Secure, " if settings.production else ""
     yield "ok", "cookie", f"{name}: {secure}HttpOnly, SameSite=Lax, Path=/", ""
     idle, lifetime = settings.idle_timeout / DAY, settings.lifetime / DAY
+    text = f"sessions end after {idle:g} days unused, {lifetime:g} in all"
     if idle > lifetime:
         text = "SESSION_IDLE_TIMEOUT is longer than SESSION_LIFETIME, which goes first"
         command = command_to_set("SESSION_IDLE_TIMEOUT", str(settings.lifetime))
         yield "warning", "timeouts", text, command
     else:
-        text = f"{idle:g} days after the last use, {lifetime:g} after the login"
-        yield "ok", "timeouts", f"sessions end {text}", ""
+        yield "ok", "timeouts", text, ""
     yield "ok", "Python", platform.python_version(), ""
+    yield from check_storage(settings, storage)
 
 
 def check_storage(settings: Settings, storage: Storage) -> Iterator[Finding]:

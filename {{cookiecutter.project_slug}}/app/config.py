@@ -81,10 +81,7 @@ def load_env_file() -> None:
     except OSError as error:
         what, command = f"cannot be read ({error.strerror})", 'sudo chown "$USER" .env'
     except ValueError:
-        what, command = (
-            "is not UTF-8",
-            "iconv -f UTF-16 .env > .env.8 && mv .env.8 .env",
-        )
+        what, command = "is not UTF-8", "iconv -f UTF-16 .env > utf8 && mv utf8 .env"
     else:
         secret, told = os.environ.get("SECRET", ""), os.environ.get("APP_ENV")
         own = secret in ("", found.get("SECRET")) or secret.startswith("dev-")
@@ -100,11 +97,12 @@ def read_settings(reader: Reader, *, own_storage: bool) -> Settings:
     production = reader.get("APP_ENV") != "development"
     redis_url = reader.redis_url(required=production and not own_storage)
     processes = reader.number("WEB_CONCURRENCY", 2 if production else 1)
+    verify = reader.number("REDIS_TLS_VERIFY", int(not reader.on_heroku), 0, 1)
     return Settings(
         production=production,
         secrets=reader.secrets(production=production),
         redis_url=redis_url,
-        redis_tls_verify=reader.flag("REDIS_TLS_VERIFY", not reader.on_heroku),
+        redis_tls_verify=bool(verify),
         redis_ca_cert=reader.get("REDIS_CA_CERT") or None,
         idle_timeout=reader.number("SESSION_IDLE_TIMEOUT", 14 * DAY),
         lifetime=reader.number("SESSION_LIFETIME", 90 * DAY),
@@ -148,9 +146,7 @@ def open_storage(settings: Settings) -> Storage:
 
 def session_hint(settings: Settings, storage: Storage) -> str | None:
     """Return what the page tells the developer, and nobody else."""
-    if settings.production:
-        return None
     where = f"by {type(storage).__name__}"
     if isinstance(storage, MemoryStorage):
         where = "in memory and go when the server stops: set REDIS_URL"
-    return f"Sessions are kept {where}."
+    return None if settings.production else f"Sessions are kept {where}."

@@ -63,9 +63,6 @@ class Reader:
         self.problem(name, what, str(default))
         return default
 
-    def flag(self, name: str, default: bool) -> bool:
-        return bool(self.number(name, int(default), 0, 1))
-
     def log_level(self) -> str:
         level = self.get("LOG_LEVEL").upper() or "INFO"
         if level not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):

@@ -42,11 +42,8 @@ def configure(level: str) -> None:
 
 def logfmt(**fields: object) -> str:
     """Return `name=value …`, without the fields that are None."""
-    return " ".join(
-        f"{name}={quoted(str(value))}"
-        for name, value in fields.items()
-        if value is not None
-    )
+    known = {name: str(value) for name, value in fields.items() if value is not None}
+    return " ".join(f"{name}={quoted(text)}" for name, text in known.items())
 
 
 def quoted(text: str) -> str:

@@ -61,23 +61,18 @@ def redirect_to_https() -> ResponseReturnValue | None:
 
 
 def refuse_unwanted() -> None:
-    """Refuse large bodies, and requests from other sites that may change something."""
-    environ = request.environ
-    if "CONTENT_LENGTH" in environ:
-        length = request.content_length
-        if length and length > (request.max_content_length or length):
-            abort(413)  # at once; Flask would, too, but only when a view reads it
-    if environ["REQUEST_METHOD"] not in SAFE_METHODS:
-        refuse_other_sites()
-
-
-def refuse_other_sites() -> None:
-    """Refuse what another site's page has sent.
+    """Refuse large bodies, and what another site's page sends to change something.
 
     Browsers tell by Sec-Fetch-Site, older ones by Origin; neither can be set by a page's
     script. A client that sends neither header is not a browser, so it has no visitor's
     cookies.
     """
+    if "CONTENT_LENGTH" in request.environ:
+        length = request.content_length
+        if length and length > (request.max_content_length or length):
+            abort(413)  # at once; Flask would, too, but only when a view reads it
+    if request.environ["REQUEST_METHOD"] in SAFE_METHODS:
+        return
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         allowed = site in ("same-origin", "none")
@@ -129,8 +124,7 @@ def version_static_files(app: Flask) -> None:
         # Not under another release's version: while a deploy takes over, its URL may
         # come here, and this file would stay under it for a year.
         if filename in versions and request.args.get("v") == versions[filename]:
-            cache = f"public, max-age={ONE_YEAR}, immutable"
-            response.headers["Cache-Control"] = cache
+            response.headers["Cache-Control"] = f"public, max-age={ONE_YEAR}, immutable"
         return response
 
     app.view_functions["static"] = send_versioned
