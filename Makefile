@@ -8,7 +8,8 @@ APP_LOCK = {{cookiecutter.project_slug}}/requirements-dev.txt
 JUDGES = tests/browser/node_modules/.package-lock.json
 CHROMIUM = $(shell command -v chromium 2>/dev/null)
 # What builds images and runs machines: for root only, on a Debian.
-MACHINES = $(shell test "$$(id -u)" = 0 && command -v debootstrap runc podman | sed -n 3p)
+MACHINES = $(shell test "$$(id -u)" = 0 && command -v podman >/dev/null && \
+	command -v runc >/dev/null && command -v debootstrap)
 LEFT_OUT = $(if $(CHROMIUM),,tests/browser) \
 	$(if $(MACHINES),,tests/test_image.py tests/test_own_server.py)
 BAKE = $(BIN)/cookiecutter --no-input --default-config --overwrite-if-exists \
