@@ -220,6 +220,7 @@ def test_stops_within_its_grace_time_and_finishes_what_is_under_way(
         assert connection.recv(1000).startswith(b"HTTP/1.1 303 ")
     stopping.join()
     assert container.process.returncode == 0
+    assert "Handling signal: term" in "".join(container.log)
 
 
 @pytest.mark.usefixtures("commands")
