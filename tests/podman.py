@@ -44,17 +44,21 @@ class Podman:
         ]
         if images:
             self._options += ["--storage-opt", f"additionalimagestore={images}"]
-        # Builds need no rights that this machine may lack, and this machine's way to the
-        # packages; what runs needs no higher limits than this machine has.
         settings = pip_settings(folder)
         self._more = {
+            # Without rights that a machine may lack, and by its own way to the packages.
             "build": [
                 "--isolation=chroot",
                 "--network=host",
                 "--pull=never",
                 *settings,
             ],
-            "run": ["--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024"],
+            # Ends by itself if the tests are killed; no limit is above the machine's.
+            "run": [
+                "--timeout=600",
+                "--ulimit=nofile=1024:1024",
+                "--ulimit=nproc=1024:1024",
+            ],
         }
 
     def command(self, verb: str, *arguments: str | Path) -> list[str]:
@@ -151,6 +155,7 @@ def make_base_images(folder: Path) -> None:
     podman("build", f"--tag={SERVER}", "-", stdin=SERVER_FILE)
     shutil.rmtree(tree)
     archive.unlink()
+    (folder / "pip.conf").unlink()
 
 
 def run(*command: str) -> None:

@@ -7,6 +7,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.conftest import Baker, run_cookiecutter, wait_until
+from tests.conftest import Baker, commands_of, run_cookiecutter, wait_until
 from tests.podman import Podman, arguments_of, container_name
 from tests.raw import connect, request
 from tests.test_readmes import block
@@ -117,7 +118,7 @@ def start(
 
     def start() -> Container:
         _, (_, *arguments) = commands
-        arguments[arguments.index("app.env")] = str(env)
+        arguments[arguments.index(".env.production")] = str(env)
         started.append(Container(podman, *arguments))
         return started[-1]
 
@@ -248,3 +249,14 @@ def test_the_port_of_the_image_is_the_one_of_the_app(
     status, output = try_in(podman, env, *show, GUNICORN_CMD_ARGS="")
     assert status == 0, output
     assert re.search(rf"^bind += \['.*:{port}'\]$", output, re.MULTILINE)
+
+
+def test_fly_io_is_told_what_the_app_needs(project: Path) -> None:
+    readme = (project / "README.md").read_text()
+    [lines] = re.findall("^```toml\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    config = tomllib.loads(lines)
+    assert config["kill_signal"] == "SIGTERM"
+    assert config["kill_timeout"] == 30
+    assert config["deploy"]["release_command"] == commands_of(project)["release"]
+    assert config["http_service"]["checks"] == [{"path": "/healthz"}]
+    assert all(isinstance(value, str) for value in config["env"].values())
