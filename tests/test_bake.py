@@ -14,9 +14,10 @@ from tests.conftest import APP, Baker, run_cookiecutter
 
 FILES = set(
     """
-.env .env.example .flaskenv .gitignore .python-version
+.dockerignore .env .env.example .flaskenv .gitignore .python-version
 .github/dependabot.yml .github/workflows/test.yml
-Makefile Procfile README.md app.json gunicorn.conf.py pyproject.toml
+deploy/app.service deploy/app.socket deploy/nginx.conf
+Dockerfile Makefile Procfile README.md app.json gunicorn.conf.py pyproject.toml
 requirements-dev.in requirements-dev.txt requirements.in requirements.txt
 app/__init__.py app/access_log.py app/checks.py app/config.py app/environment.py
 app/errors.py

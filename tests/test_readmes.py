@@ -38,6 +38,10 @@ TYPED = {
     "make test     # the tests": "test_project.py",
     "heroku create": "test_heroku_is_told_what_it_needs",
     "echo 'granian": "test_granian.py",
+    "docker build": "test_image.py",
+    "sudo apt install": "test_own_server.py",
+    "cd /srv/app\nsudo sh": "test_own_server.py",
+    "cd /srv/app\nsudo git pull": "test_own_server.py",
     "heroku config:set SECRET_FALLBACKS": "test_a_secret_is_replaced_in_three_commands",
 }
 
