@@ -26,7 +26,8 @@ LOGINS = ("clear_and_set", "regenerate_and_set")
 PROGRAMS: list[Names] = [
     *SINGLES,
     *(("read", name) for name in ("set_key", "change_inside", "clear", *LOGINS)),
-    *(("increment", name) for name in ("set_another", "increment", "clear", *LOGINS)),
+    ("increment", "increment"),
+    *(("increment", name) for name in ("read", "set_another", "clear", *LOGINS)),
 ]
 
 

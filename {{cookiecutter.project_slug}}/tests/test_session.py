@@ -654,6 +654,33 @@ def test_a_session_that_was_gone_before_starts_anew_under_a_new_id(
     assert old.do(contents) == {}
 
 
+@pytest.mark.parametrize("seen", [contents, lambda: session.increment("n")])
+@pytest.mark.parametrize("late", [put(b=2), lambda: session.increment("n"), regenerate])
+def test_a_session_that_vanishes_during_a_request_is_not_brought_back(
+    browser: Browser, storage: Storage, seen: Action, late: Action
+) -> None:
+    def slow() -> None:
+        seen()
+        forget_all(storage)
+        late()
+
+    browser.do(put(a=1))
+    answer = browser.request(slow)
+    assert "Set-Cookie" not in answer.headers
+    assert browser.do(contents) == {}
+
+
+def test_a_session_made_in_place_of_a_lost_one_and_cleared_leaves_nothing(
+    browser: Browser, storage: Storage
+) -> None:
+    browser.do(put(a=1))
+    old = browser.cookie
+    forget_all(storage)
+    browser.do(lambda: [session.increment("n"), clear()])
+    assert browser.cookie == old
+    assert browser.do(contents) == {}
+
+
 @pytest.mark.parametrize("read", [False, True])
 def test_a_cookie_without_a_record_expires_when_it_is_cleared(
     browser: Browser, storage: Storage, read: bool
@@ -829,6 +856,13 @@ def test_a_views_own_cache_control_is_kept_but_no_shared_cache_may_store(
     answer = browser.request(own)
     assert answer.headers["Cache-Control"] == sent
     assert answer.headers.getlist("Vary") == ["Accept, cookie"]
+
+
+def test_vary_is_added_to_the_views_own(browser: Browser) -> None:
+    def own() -> Response:
+        return Response(str(session.get("a")), headers={"Vary": "Accept, X-Cookie"})
+
+    assert browser.request(own).headers.getlist("Vary") == ["Accept, X-Cookie, Cookie"]
 
 
 def test_used_responses_are_private_and_others_are_not(browser: Browser) -> None:
