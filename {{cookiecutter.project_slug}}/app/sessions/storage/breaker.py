@@ -1,10 +1,10 @@
-"""Decides whether a server is asked, so that few wait for one that does not answer."""
+"""Decides whether a server is asked, so that few requests wait for one that is away."""
 
 import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from threading import Condition, Lock
 from typing import NamedTuple
@@ -15,18 +15,18 @@ log = logging.getLogger(__name__)
 
 # All in seconds.
 SLOW = 0.1  # a failure that takes longer must not hold up every request
-PAUSE = 1.0  # after a slow failure, until the next try
+PAUSE = 1.0  # between a slow failure and the next try
 WAIT = 0.1  # for the outcome of a try that has just begun
-LOST = 3.0  # after which a try without an outcome (its thread was ended) is replaced
-OVER = 60.0  # after which a refusal that was not seen again is over
+LOST = 3.0  # until a try whose thread was ended in the middle is replaced
+OVER = 10.0  # until a refusal that is not seen again, while others work, is over
 
 
 class State(Enum):
-    """What the breaker does with the next call."""
+    """What happens to the next call."""
 
-    WORKS = "it lets every call in"
-    AWAY = "it refuses calls until the next try is due, and then lets one in"
-    TRIED = "one call is trying: others wait a moment for its outcome"
+    WORKS = "it is let in"
+    AWAY = "it is refused until the next try is due, and then it is that try"
+    TRIED = "it waits a moment for the outcome of the try that is under way"
 
 
 class Turn(NamedTuple):
@@ -38,18 +38,19 @@ class Turn(NamedTuple):
 
 @dataclass
 class Outage:
-    """A failure that has been logged, and whose end has not."""
+    """What has been logged as begun, but not as ended."""
 
     began: float
-    last: float  # when it was seen last
+    last: float = 0.0
     calls: int = 0  # that were refused
+    works: set[str] = field(default_factory=set)  # kinds of work that were refused
 
 
 class Breaker:
-    """Knows the state of one server; lets each call in, and hears its outcome.
+    """Knows the state of one server; lets calls in, and hears their outcomes.
 
-    A server that answers, but refuses some kind of work (it is full, or read-only), works:
-    that outage ends when this kind of work succeeds, and stops no other call.
+    A server that answers, if only to refuse some work (it is full, or read-only), is not
+    away: every call is let in. That outage is over when the same work succeeds.
     """
 
     def __init__(self, name: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -57,9 +58,11 @@ class Breaker:
         self._clock = clock
         self._changed = Condition(Lock())  # guards all that follows
         self._state = State.WORKS
-        self._number = 0  # of the state: outcomes from before the last change are late
-        self._since = self._pause = 0.0  # seconds in this state until the next try
-        self._outages: dict[str, Outage] = {}  # by kind of work; "" for all kinds
+        self._number = (
+            0  # of the state: what was let in before it changed comes too late
+        )
+        self._since = self._pause = 0.0  # a try is due so many seconds after that time
+        self._outages: dict[str, Outage] = {}  # by the kind of error; "": no answer
 
     @property
     def works(self) -> bool:
@@ -69,20 +72,23 @@ class Breaker:
 
     @property
     def rests(self) -> bool:
-        """Whether every call is refused, until the next try is due."""
+        """Whether every call is refused, because no try is due."""
         with self._changed:
-            return self._state is not State.WORKS and not self._is_due()
+            return self._state is not State.WORKS and not self._due()
 
     def let_in(self) -> Turn:
-        """Return a turn to bring back; refuse with StorageUnavailable, within WAIT."""
+        """Return a turn, at once or after WAIT; raise StorageUnavailable to refuse."""
         with self._changed:
-            number = self._number
-            if waits := self._state is State.TRIED and not self._is_due():
+            number, under_way = (
+                self._number,
+                self._state is State.TRIED and not self._due(),
+            )
+            if under_way:
                 seconds = self._since + WAIT - self._clock()
                 self._changed.wait_for(lambda: self._number != number, seconds)
             if self._state is not State.WORKS:
-                if waits or not self._is_due():
-                    self._outages[""].calls += 1
+                if under_way or not self._due():
+                    self._count()
                     raise StorageUnavailable(
                         f"{self._name} did not answer a moment ago"
                     )
@@ -90,20 +96,20 @@ class Breaker:
             return Turn(self._number, self._clock())
 
     def worked(self, turn: Turn, work: str = "") -> None:
-        """Hear that the server answered, and has done this kind of work."""
+        """Hear that the server answered and, if that is named, has done some work."""
         with self._changed:
             self._answered(turn)
             for kind, outage in list(self._outages.items()):
-                if kind == work and outage.last <= turn.started:
-                    self._end(kind, "works again")
-                elif kind and outage.last + OVER < turn.started:
-                    self._end(kind, "was not refused that again")
+                if kind and outage.last <= turn.started:
+                    outage.works.discard(work)
+                    if not outage.works or outage.last + OVER < turn.started:
+                        self._end(kind, "works again")
 
     def refused(self, turn: Turn, work: str, reason: str) -> None:
-        """Hear that the server answered, but will not do this kind of work."""
+        """Hear that the server answered, if only to refuse some work."""
         with self._changed:
             self._answered(turn)
-            self._note(work, reason)
+            self._note(reason.partition(":")[0], reason).works.add(work)
 
     def failed(self, turn: Turn, reason: str) -> None:
         """Hear that there was no answer."""
@@ -112,22 +118,21 @@ class Breaker:
                 self._note("", reason)
                 slow = self._clock() - turn.started > SLOW
                 self._become(State.AWAY, PAUSE if slow else 0.0)
-            elif "" in self._outages:
-                self._outages[""].calls += 1
+            else:
+                self._count()
 
     def leave(self) -> None:
-        """Hear that another server is used from now on."""
+        """Hear that another server has replaced this one."""
         with self._changed:
             self._become(State.AWAY, math.inf)
             for kind in list(self._outages):
                 self._end(kind, "has been replaced")
 
-    def _is_due(self) -> bool:
-        passed = self._clock() - self._since >= self._pause
-        return passed and self._state is not State.WORKS
+    def _due(self) -> bool:
+        return self._clock() - self._since >= self._pause
 
     def _become(self, state: State, pause: float = 0.0) -> None:
-        self._state, self._pause, self._since = state, pause, self._clock()
+        self._state, self._since, self._pause = state, self._clock(), pause
         self._number += 1
         self._changed.notify_all()
 
@@ -136,17 +141,20 @@ class Breaker:
             self._become(State.WORKS)
             self._end("", "answers again")
 
-    def _note(self, work: str, reason: str) -> None:
-        now = self._clock()
-        if work not in self._outages:
-            log.error("%s fails, some pages answer 503: %s", self._name, reason)
-            self._outages[work] = Outage(now, now)
-        self._outages[work].last = now
-        self._outages[work].calls += 1
+    def _count(self) -> None:
+        if outage := self._outages.get(""):  # there is none after `leave`
+            outage.calls += 1
 
-    def _end(self, work: str, how: str) -> None:
-        outage, now = self._outages.pop(work), self._clock()
-        log.warning(
-            "%s %s, after %.1f s; calls refused in that time: %d",
-            *(self._name, how, now - outage.began, outage.calls),
-        )
+    def _note(self, kind: str, reason: str) -> Outage:
+        now = self._clock()
+        if kind not in self._outages:
+            log.error("%s fails, pages that need it answer 503: %s", self._name, reason)
+            self._outages[kind] = Outage(now)
+        outage = self._outages[kind]
+        outage.last, outage.calls = now, outage.calls + 1
+        return outage
+
+    def _end(self, kind: str, how: str) -> None:
+        outage, now = self._outages.pop(kind), self._clock()
+        words = self._name, how, now - outage.began, outage.calls
+        log.warning("%s %s after %.1f s in which %d calls were refused", *words)
