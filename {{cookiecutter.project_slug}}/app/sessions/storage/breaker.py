@@ -76,6 +76,12 @@ class Breaker:
         with self._changed:
             return self._state is not State.WORKS and not self._due()
 
+    @property
+    def since(self) -> float:
+        """When the state changed last."""
+        with self._changed:
+            return self._since
+
     def let_in(self) -> Turn:
         """Return a turn, at once or after WAIT; raise StorageUnavailable to refuse."""
         with self._changed:

@@ -126,9 +126,12 @@ class Cluster:
         raise StorageUnavailable("the servers of the Cluster disagree about a slot")
 
     def any(self) -> Server:
-        """Return one of the servers that work, or of all if none does."""
+        """Return a server that works; if none does, one to try, or one that refuses."""
         servers = list(self._servers.values())
-        return choice([s for s in servers if s.breaker.works] or servers)  # noqa: S311
+        if working := [server for server in servers if server.breaker.works]:
+            return choice(working)  # noqa: S311
+        latest = max(servers, key=lambda server: server.breaker.since)
+        return latest if latest.breaker.rests else choice(servers)  # noqa: S311
 
     def close(self) -> None:
         """Close all connections."""
