@@ -71,11 +71,9 @@ class Sentinel:
 
     def knows(self, replicas: int, sentinels: int) -> bool:
         """Tell whether it has found so many others."""
-        ask = self.client.execute_command
-        return (
-            len(ask("SENTINEL REPLICAS", "mymaster")) == replicas
-            and len(ask("SENTINEL SENTINELS", "mymaster")) == sentinels
-        )
+        found = self.client.execute_command("SENTINEL REPLICAS", "mymaster")
+        others = self.client.execute_command("SENTINEL SENTINELS", "mymaster")
+        return len(found) == replicas and len(others) == sentinels
 
     def close(self) -> None:
         self.client.close()
@@ -116,7 +114,6 @@ def join(first: Node, *others: Node) -> None:
     for node in others:
         bus = node.client.config_get("cluster-port")["cluster-port"]
         first.cluster("MEET", "127.0.0.1", node.port, bus)
-    number = None
 
     def agree() -> bool:
         states = [n.client.execute_command("CLUSTER INFO") for n in (first, *others)]

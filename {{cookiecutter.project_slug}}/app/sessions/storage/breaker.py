@@ -154,7 +154,7 @@ class Breaker:
     def _note(self, kind: str, reason: str) -> Outage:
         now = self._clock()
         if kind not in self._outages:
-            log.error("%s fails, pages that need it answer 503: %s", self._name, reason)
+            log.error("%s fails: %s", self._name, reason)
             self._outages[kind] = Outage(now)
         outage = self._outages[kind]
         outage.last, outage.calls = now, outage.calls + 1
