@@ -17,6 +17,16 @@ from tests.nodes import Node, cluster, sentinels, url_of
 Answers = list[tuple[bool, float]]  # whether it was counted, and the seconds it took
 
 
+def count_at_last(visitor: Visitor) -> int:
+    """Visit until it is counted; return the count."""
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            return visitor.count()
+        except Unavailable:
+            assert time.monotonic() < deadline
+
+
 def visit_until(over: Event, visitor: Visitor) -> Answers:
     """Visit again and again."""
     answers: Answers = []
@@ -180,7 +190,7 @@ def test_no_count_goes_back_when_a_master_sleeps_until_it_is_replaced(
         wait_until(lambda: all(s.master_port() == replica.port for s in group))
         master.wake()
         with ThreadPoolExecutor(4) as pool:
-            assert list(pool.map(Visitor.count, visitors)) == [21] * 4
+            assert min(pool.map(count_at_last, visitors)) == 21
     report("a master sleeps until it is replaced", "no count goes back")
 
 
