@@ -64,7 +64,7 @@ def lines_of(server: Server, node: Node) -> list[str]:
 @pytest.fixture
 def nodes() -> Iterator[list[Node]]:
     """A Cluster of three masters."""
-    with cluster(**{"cluster-require-full-coverage": "no"}) as nodes:
+    with cluster(3, **{"cluster-require-full-coverage": "no"}) as nodes:
         yield nodes
 
 

@@ -301,3 +301,33 @@ class Histories(RuleBasedStateMachine):
 
 
 TestHistories = Histories.TestCase
+
+
+def test_a_failure_that_is_heard_of_after_the_outage_begins_no_other(
+    lines: Lines,
+) -> None:
+    breaker = Breaker("it", clock := Clock())
+    first, second = breaker.let_in(), breaker.let_in()
+    breaker.failed(first, "ConnectionError: nobody there")
+    call(breaker, clock, "works")
+    breaker.failed(second, "ConnectionError: nobody there")
+    assert breaker.works
+    assert lines.begun == lines.ended == 1
+
+
+def test_those_who_waited_for_a_try_that_failed_do_not_try_again(
+    lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    scheduler = Scheduler(clock, [])
+    monkeypatch.setattr(module, "Condition", lambda _: scheduler)
+    breaker = Breaker("it", clock)
+    breaker.failed(breaker.let_in(), "ConnectionError: nobody there")
+    turn = breaker.let_in()
+
+    def wait(*_: object) -> None:
+        breaker.failed(turn, "ConnectionError: nobody there")
+
+    monkeypatch.setattr(scheduler, "wait_for", wait)
+    with pytest.raises(StorageUnavailable, match="a moment ago"):
+        breaker.let_in()
