@@ -30,7 +30,7 @@ browser: .venv/ready $(JUDGES) ## Test only the pages in a browser: needs Chromi
 
 faults: .venv/ready ## Renew what the generated README says happens under each fault
 	@$(BIN)/python -m pytest --write-faults tests/test_black_hole.py tests/test_failover.py \
-		tests/test_floods.py tests/test_hostile.py tests/test_workers.py
+		tests/test_floods.py tests/test_hostile.py tests/test_servers_away.py tests/test_workers.py
 
 soak: .venv/ready ## Put load on two instances for ten minutes (make soak SECONDS=60 for one)
 	@$(BAKE)
