@@ -38,6 +38,7 @@ TYPED = {
     "make test     # the tests": "test_project.py",
     "heroku create": "test_heroku_is_told_what_it_needs",
     "echo 'granian": "test_granian.py",
+    "echo 'flask-login": "test_recipes.py",
     "heroku config:set SECRET_FALLBACKS": "test_a_secret_is_replaced_in_three_commands",
 }
 
