@@ -36,7 +36,9 @@ def outcomes(suite: str, sessions: str) -> tuple[dict[str, str], str]:
             timeout=600,
         )
         assert file.exists(), done.stdout
-        return json.loads(file.read_text()), done.stdout
+        told = json.loads(file.read_text())
+        assert bool(told["opened"]) == bool(sessions), "the wrong sessions were tested"
+        return told["outcomes"], done.stdout
 
 
 @cache

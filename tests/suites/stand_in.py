@@ -1,7 +1,8 @@
 """A pytest plugin that puts our sessions in place of Flask's, in another project's tests.
 
 SESSIONS says where they are kept: `memory` or a Redis URL; empty leaves Flask's own.
-OUTCOMES names the file that gets the outcome of each test, as JSON.
+OUTCOMES names the file that gets the outcome of each test, and the number of sessions of
+ours that were opened, as JSON.
 """
 
 import importlib.util
@@ -36,6 +37,8 @@ def lift_out(package: Path) -> ModuleType:
 class StandIn(SessionInterface):
     """Gives each app sessions of ours, signed with the keys that it has at that time."""
 
+    opened = 0
+
     def __init__(self, ours: ModuleType, url: str) -> None:
         self._ours = ours
         self._storage = (
@@ -46,7 +49,10 @@ class StandIn(SessionInterface):
 
     def open_session(self, app: flask.Flask, request: flask.Request) -> Any:
         """Return a session of ours, or None if the app has no key: Flask then fails."""
-        return self._for(app).open_session(app, request) if app.secret_key else None
+        if not app.secret_key:
+            return None
+        StandIn.opened += 1
+        return self._for(app).open_session(app, request)
 
     def save_session(
         self, app: flask.Flask, session: SessionMixin, response: flask.Response
@@ -71,7 +77,8 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_sessionfinish() -> None:
-    Path(os.environ["OUTCOMES"]).write_text(json.dumps(OUTCOMES))
+    told = {"outcomes": OUTCOMES, "opened": StandIn.opened}
+    Path(os.environ["OUTCOMES"]).write_text(json.dumps(told))
 
 
 if os.environ["SESSIONS"]:

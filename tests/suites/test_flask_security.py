@@ -3,5 +3,5 @@
 from tests.suites.compare import check
 
 
-def test_flask_security_passes_but_for_known_differences(redis_url: str) -> None:
-    check("flask-security", redis_url, 900)
+def test_flask_security_passes_but_for_known_differences(sessions: str) -> None:
+    check("flask-security", sessions, 900)

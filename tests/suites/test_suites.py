@@ -5,14 +5,6 @@ import pytest
 from tests.suites.compare import check
 
 
-@pytest.fixture(params=["memory", "redis"])
-def sessions(request: pytest.FixtureRequest) -> str:
-    """Where our sessions are kept."""
-    if request.param == "memory":
-        return "memory"
-    return str(request.getfixturevalue("redis_url"))
-
-
 @pytest.mark.parametrize(
     ("suite", "tests"),
     [("flask", 485), ("flask-login", 110), ("flask-wtf", 80), ("flask-dance", 195)],
