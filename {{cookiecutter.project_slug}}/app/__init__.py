@@ -36,17 +36,19 @@ def create_app(storage: Storage | None = None) -> Flask:
     app.config["SECRET_KEY_FALLBACKS"] = list(secrets[1:])
     app.config["SESSION_HINT"] = session_hint(settings, storage)
     app.extensions["session_storage"] = storage
-    app.session_interface = ServerSideSessionInterface(
+    sessions = app.session_interface = ServerSideSessionInterface(
         storage,
         secrets,
         idle_timeout=settings.idle_timeout,
         lifetime=settings.lifetime,
+        show_outage=errors.show_outage,
     )
+    errors.init_app(app)
     protection.init_app(
         app, production=settings.production, trusted_proxies=settings.trusted_proxies
     )
-    errors.init_app(app)
     app.register_blueprint(views.bp)
     app.register_blueprint(health.bp)
     checks.init_app(app, settings, storage)
+    sessions.check_cookie(app)
     return app

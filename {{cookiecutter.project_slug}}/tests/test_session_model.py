@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from app.sessions import MemoryStorage, RedisStorage, Session, Storage
+from app.sessions.record import Record
+from app.sessions.states import Cookie
 from tests.sqlite_storage import SQLiteStorage
 
 keys = st.sampled_from(["", "a", "_permanent", "ключ", "n"]) | st.text(max_size=5)
@@ -35,7 +37,7 @@ def increment(session: Any, key: str, by: int) -> object:
     if isinstance(session, Session):
         return session.increment(key, by)
     value = session.get(key, 0)
-    if type(value) is not int:
+    if type(value) is not int or not -(2**63) <= value < 2**63:
         raise TypeError
     if not -(2**63) <= value + by < 2**63:
         raise OverflowError
@@ -73,6 +75,10 @@ steps = st.one_of(
 requests = st.lists(st.lists(steps, max_size=6), max_size=6)
 
 
+def open_session(storage: Storage, session_id: str | None) -> Session:
+    return Session(Record(storage, session_id, ttl=60, new_ttl=60))
+
+
 def outcome(step: Step, target: Any) -> object:
     try:
         return step(target)
@@ -102,9 +108,13 @@ def test_behaves_like_a_dict(any_storage: Storage, requests: list[list[Step]]) -
     model: dict[str, object] = {}
     session_id = None
     for steps in requests:
-        session = Session(any_storage, session_id, ttl=60, new_ttl=60)
+        session = open_session(any_storage, session_id)
         for step in steps:
             assert outcome(step, session) == outcome(step, model)
         session.save()
-        session_id = session.issued or (None if session.ended else session_id)
-        assert dict(Session(any_storage, session_id, ttl=60, new_ttl=60)) == model
+        match session.record.cookie:
+            case Cookie.ISSUE:
+                session_id = session.record.id
+            case Cookie.EXPIRE:
+                session_id = None
+        assert dict(open_session(any_storage, session_id)) == model
