@@ -189,6 +189,16 @@ COOKIES = "Coming from Flask's cookie sessions"
 STORAGE = "A storage of your own"
 
 
+def test_flask_login_is_pinned(typed: Callable[..., Path], home: Path) -> None:
+    project = typed()
+    readme = (project / "README.md").read_text()
+    [command] = re.findall(r"^    (echo 'flask-login.+)$", readme, re.MULTILINE)
+    status, output = run(home, project, "sh", "-c", command)
+    assert status == 0, output
+    pinned = (project / "requirements.txt").read_text()
+    assert re.search(r"^flask-login==[\d.]+ \\\n +--hash", pinned, re.MULTILINE)
+
+
 def test_log_in_and_out(
     typed: Callable[..., Path], serve: Callable[..., Server]
 ) -> None:

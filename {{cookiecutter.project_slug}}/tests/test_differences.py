@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from flask import Flask, Response, session, stream_with_context
+from flask.sessions import session_json_serializer
+from itsdangerous import URLSafeTimedSerializer
 from werkzeug.test import TestResponse
 
 from app import create_app
@@ -47,6 +49,17 @@ def flasks() -> Visitor:
 
 def put(**values: Any) -> View:
     return lambda: session.update(values)
+
+
+def test_the_cookie_holds_no_data(ours: Visitor, flasks: Visitor) -> None:
+    reader = URLSafeTimedSerializer("any key", serializer=session_json_serializer)
+    for visitor, held in (ours, None), (flasks, {"a": 1}):
+        visitor.get(put(a=1))
+        cookie = visitor.client.get_cookie("session")
+        assert cookie
+        assert reader.loads_unsafe(cookie.value)[1] == held
+        with visitor.client.session_transaction() as session:
+            assert session["a"] == 1
 
 
 def test_the_cookie_is_sent_once_with_max_age_only(
