@@ -39,6 +39,10 @@ TYPED = {
     "heroku create": "test_heroku_is_told_what_it_needs",
     "echo 'granian": "test_granian.py",
     "echo 'flask-login": "test_recipes.py",
+    "docker build": "test_image.py",
+    "sudo apt install": "test_own_server.py",
+    "cd /srv/app\nsudo sh": "test_own_server.py",
+    "cd /srv/app\nsudo git pull": "test_own_server.py",
     "heroku config:set SECRET_FALLBACKS": "test_a_secret_is_replaced_in_three_commands",
 }
 
@@ -162,7 +166,8 @@ def test_heroku_is_told_what_it_needs(
         ["git", "remote", "add", "heroku", tmp_path / "dyno"], cwd=project, check=True
     )
     told = heroku(project, block(README, "heroku create"))
-    assert told[:2] == ["heroku create", "heroku addons:create heroku-redis:mini"]
+    addon = "heroku addons:create heroku-redis:mini --wait"
+    assert told[:2] == ["heroku create", addon]
     assert re.fullmatch(r"heroku config:set SECRET=[\w-]{64}", told[2])
     tree = ["git", "ls-tree", "-r", "--name-only", "main"]
     files = subprocess.check_output(tree, cwd=tmp_path / "dyno", text=True).split()
@@ -191,7 +196,8 @@ def test_a_secret_is_replaced_in_three_commands(
 
 
 ASK = """
-from app.config import Reader
+from app.config import read_settings
+from app.environment import Reader
 from app.sessions.storage.connect import parse_url
 import sys
 
@@ -203,7 +209,7 @@ class Asked(dict):
 if sys.argv[1:]:
     [parse_url(url) for url in sys.argv[1:]]
 else:
-    Reader(Asked()).read(own_storage=False)
+    read_settings(Reader(Asked()), own_storage=False)
 """
 
 

@@ -5,13 +5,8 @@ import sys
 from flask import Flask
 
 from . import checks, errors, health, logs, protection, views
-from .config import (
-    ConfigurationError,
-    load_settings,
-    open_storage,
-    session_hint,
-    signing_secrets,
-)
+from .config import load_settings, open_storage, session_hint, signing_secrets
+from .environment import ConfigurationError
 from .sessions import ServerSideSessionInterface, Storage
 
 
@@ -44,9 +39,7 @@ def create_app(storage: Storage | None = None) -> Flask:
         show_outage=errors.show_outage,
     )
     errors.init_app(app)
-    protection.init_app(
-        app, production=settings.production, trusted_proxies=settings.trusted_proxies
-    )
+    protection.init_app(app, settings)
     app.register_blueprint(views.bp)
     app.register_blueprint(health.bp)
     checks.init_app(app, settings, storage)

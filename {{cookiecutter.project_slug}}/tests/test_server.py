@@ -92,6 +92,17 @@ def commands(redis: Redis) -> int:
     )
 
 
+@pytest.mark.parametrize("header", ["SCRIPT_NAME", "X-Forwarded-Prefix"])
+def test_a_client_does_not_choose_where_the_app_is_mounted(
+    start_server: StartServer, header: str
+) -> None:
+    visitor = start_server(TRUSTED_PROXIES="1").visitor()
+    status, _ = visitor.get("/static/style.css", **{header: "/static"})
+    assert status == 200
+    status, page = visitor.get("//healthz", **{header: "/evil"})
+    assert (status, page) == (200, visitor.get("/healthz")[1])  # after a redirect
+
+
 def test_a_logout_holds_for_every_process(server: Server) -> None:
     visitor = server.visitor()
     visitor.count()

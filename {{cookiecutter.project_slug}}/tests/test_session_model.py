@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from app.sessions import MemoryStorage, RedisStorage, Session, Storage
+from app.sessions import (
+    MemoryStorage,
+    RedisStorage,
+    Session,
+    Storage,
+    StorageUnavailable,
+)
 from app.sessions.record import Record
-from app.sessions.states import Cookie
+from app.sessions.states import Cookie, State
+from tests.failing_storage import FailingStorage
 from tests.sqlite_storage import SQLiteStorage
 
 keys = st.sampled_from(["", "a", "_permanent", "ключ", "n"]) | st.text(max_size=5)
@@ -98,11 +106,14 @@ def any_storage(request: pytest.FixtureRequest) -> Any:
             yield SQLiteStorage(str(Path(folder) / "sessions.db"))
 
 
-@settings(
+tries_many = settings(
     max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+
+
+@tries_many
 @given(requests=requests)
 def test_behaves_like_a_dict(any_storage: Storage, requests: list[list[Step]]) -> None:
     model: dict[str, object] = {}
@@ -112,9 +123,55 @@ def test_behaves_like_a_dict(any_storage: Storage, requests: list[list[Step]]) -
         for step in steps:
             assert outcome(step, session) == outcome(step, model)
         session.save()
-        match session.record.cookie:
-            case Cookie.ISSUE:
-                session_id = session.record.id
-            case Cookie.EXPIRE:
-                session_id = None
+        session_id = id_in_the_browser(session, session_id)
         assert dict(open_session(any_storage, session_id)) == model
+
+
+failures = st.tuples(st.integers(-1, 4), st.sampled_from(["before", "after"]))
+
+
+@tries_many
+@given(requests=st.lists(st.tuples(st.lists(steps, max_size=6), failures), max_size=6))
+def test_a_failure_leaves_all_of_it_as_it_was_or_as_it_was_to_be(
+    any_storage: Storage, requests: list[tuple[list[Step], tuple[int, str]]]
+) -> None:
+    """Apart from increments, which take effect at once."""
+    before: dict[str, object] = {}
+    session_id = None
+    for steps, (fails_at, how) in requests:
+        storage = FailingStorage(any_storage)
+        storage.fails_at, storage.how = fails_at, how
+        after = deepcopy(before)
+        for step in steps:
+            outcome(step, after)
+        session = open_session(storage, session_id)
+        try:
+            for step in steps:
+                outcome(step, session)
+            session.save()
+        except StorageUnavailable:
+            expected = [before, after]
+        else:
+            expected = [after]
+        session_id = id_in_the_browser(session, session_id)
+        session = open_session(any_storage, session_id)
+        found = dict(session)
+        counted = {key for key in found if type(found[key]) is int}
+        assert without(found, counted) in [without(e, counted) for e in expected]
+        if session.record.state is State.ENDED:
+            session_id = None  # whoever logs out may come back as somebody new
+        before = found
+
+
+def without(state: dict[str, object], keys: set[str]) -> dict[str, object]:
+    return {key: state[key] for key in state.keys() - keys}
+
+
+def id_in_the_browser(session: Session, session_id: str | None) -> str | None:
+    """Return the id that the browser has after a request, if it had this one before."""
+    match session.record.cookie:
+        case Cookie.ISSUE:
+            return session.record.id
+        case Cookie.EXPIRE:
+            return None
+    return session_id

@@ -129,11 +129,10 @@ class Record:
         except SessionEnded:
             self.state = State.ENDED
             return None
-        unseen = self.state is State.UNASKED
         if answer is None or answer is False:
-            self.state = State.ABSENT if unseen else State.ENDED
+            self.state = State.ABSENT if self.state is State.UNASKED else State.ENDED
             return None
-        if unseen:
+        if self.state is State.UNASKED:
             self.state = State.THERE
         return answer
 
@@ -147,7 +146,6 @@ class Record:
         return answer
 
     def _call(self, operation: Callable[..., T], *args: Any, **options: Any) -> T:
-        """Call the storage; remember a failure, so that it is waited for only once."""
         if self._failure:
             raise self._failure
         try:
