@@ -146,6 +146,16 @@ def test_who_has_no_cookie_has_none_to_delete(ours: Visitor, flasks: Visitor) ->
     assert "Set-Cookie" in flasks.get(lambda: session.clear()).headers
 
 
+def test_removing_the_last_key_leaves_the_cookie(
+    ours: Visitor, flasks: Visitor
+) -> None:
+    for visitor, left in (ours, True), (flasks, False):
+        visitor.get(put(a=1))
+        visitor.get(lambda: session.pop("a"))
+        assert bool(visitor.client.get_cookie("session")) is left
+        assert visitor.get(lambda: dict(session)).json == {}
+
+
 def test_what_cannot_be_stored_names_its_key(ours: Visitor, flasks: Visitor) -> None:
     with pytest.raises(TypeError, match=r"session\['a'\] cannot be stored"):
         ours.get(put(a=object()))
