@@ -67,10 +67,20 @@ class AnswerOutages:
         starts: list[Any] = []
         try:
             body = self.wsgi_app(environ, lambda *start: starts.append(start))  # type: ignore[arg-type]
-        except StorageUnavailable as error:
-            return plain_outage(error, Request(environ))(environ, start_response)
+        except Exception as error:
+            outage = outage_in(error)
+            if outage is None:
+                raise
+            return plain_outage(outage, Request(environ))(environ, start_response)
         start_response(*starts[-1])
         return body
+
+
+def outage_in(error: BaseException) -> StorageUnavailable | None:
+    """Return the outage, also if it is one of several errors of teardown functions."""
+    if isinstance(error, BaseExceptionGroup):  # since Flask 3.2
+        return next(filter(None, map(outage_in, error.exceptions)), None)
+    return error if isinstance(error, StorageUnavailable) else None
 
 
 def is_no_outage(record: logging.LogRecord) -> bool:

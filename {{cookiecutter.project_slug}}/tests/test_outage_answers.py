@@ -84,6 +84,19 @@ def at_its_end(app: Flask) -> str:
     return "/plain"
 
 
+def at_its_end_among_others(app: Flask) -> str:
+    """As Flask 3.2 raises what several teardown functions have raised."""
+
+    def fail(_: object) -> None:
+        try:
+            session.get("a")
+        except StorageUnavailable as error:
+            raise ExceptionGroup("errors", [ValueError(), error]) from None
+
+    app.teardown_request(fail)
+    return "/plain"
+
+
 def when_it_is_saved(app: Flask) -> str:
     app.add_url_rule("/set", "/set", lambda: session.update(a=1) or "set")
     return "/set"
@@ -105,6 +118,7 @@ def when_flask_login_looks(app: Flask) -> str:
         before_the_request,
         after_the_request,
         at_its_end,
+        at_its_end_among_others,
         when_it_is_saved,
         when_flask_login_looks,
     ],
