@@ -32,19 +32,16 @@ class Record:
         self.id = session_id or ""
         self.fields: dict[str, str] = {}  # what the record holds, as far as known
         self.state = State.UNASKED if session_id else State.ABSENT
-        self.fate = Fate.KEEP
-        self.cookie = Cookie.KEEP
+        self.fate, self.cookie = Fate.KEEP, Cookie.KEEP
 
     @cached_property
     def key(self) -> str:
-        """The key of the record that `id` names."""
         return storage_key(self.id)
 
     def load(self) -> dict[str, str]:
         """Return all fields: none if there is no record, or if it is to be forgotten."""
         if self.fate is not Fate.FORGET and self.state in (State.UNASKED, State.THERE):
-            fields = self._ask(self._storage.load)
-            if fields is not None:
+            if fields := self._ask(self._storage.load):
                 self.fields = fields | self.fields  # what this request has seen stays
                 self.state = State.LOADED
         return self.fields
@@ -54,10 +51,7 @@ class Record:
         return self._ask(self._storage.load) or {}
 
     def increment(self, field: str, by: int) -> int | None:
-        """Add to a field at once and return the sum; None if nothing may be written.
-
-        Raises TypeError or OverflowError, as the storage does; then nothing has changed.
-        """
+        """Add to a field at once; return the sum, or None if nothing may be written."""
         if self.fate is Fate.FORGET:
             return None
         total = self._ask(self._storage.increment, field, by, create=False)
