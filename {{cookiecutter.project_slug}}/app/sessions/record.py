@@ -41,7 +41,8 @@ class Record:
     def load(self) -> dict[str, str]:
         """Return all fields: none if there is no record, or if it is to be forgotten."""
         if self.fate is not Fate.FORGET and self.state in (State.UNASKED, State.THERE):
-            if fields := self._ask(self._storage.load):
+            fields = self._ask(self._storage.load)
+            if fields is not None:
                 self.fields = fields | self.fields  # what this request has seen stays
                 self.state = State.LOADED
         return self.fields
