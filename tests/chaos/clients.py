@@ -23,9 +23,24 @@ from tests.chaos.history import (
 from tests.chaos.stage import Instance
 from tests.raw import SESSION, Stream, request
 
-NAMES = (
-    ["ada", "bob", "cem", "dan", "eva", "fay", "gil", "hal", "ida", "jan", "kim", "leo", "mia", "ned", "ola", "pia"]  # 16
-)
+NAMES = [
+    "ada",
+    "bob",
+    "cem",
+    "dan",
+    "eva",
+    "fay",
+    "gil",
+    "hal",
+    "ida",
+    "jan",
+    "kim",
+    "leo",
+    "mia",
+    "ned",
+    "ola",
+    "pia",
+]  # 16
 TABS = 2
 SHARES = {COUNT: 50, SET: 20, ADD: 8, READ: 15, LOGIN: 3, LOGOUT: 1}
 LATE = 0.06  # the share of requests that come with an old cookie
@@ -93,7 +108,7 @@ class Tab:
         self, kind: str, cookie: str = "", key: str = "", value: str = ""
     ) -> tuple[Request, str]:
         """Send a request; return what is recorded of it, and the cookie it brought."""
-        path = "/".join(filter(None, ["", PATHS[kind], key, value])) or "/"
+        path = "/" + "/".join(filter(None, [PATHS[kind], key, value]))
         data = request(path, **{"Cookie": cookie} if cookie else {})
         instance, stream, url = self._connect()
         start = time.monotonic()

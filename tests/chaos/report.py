@@ -41,9 +41,8 @@ def shown(finding: Finding, began: float) -> Iterator[str]:
     yield finding.what
     for request in finding.requests[:MOST]:
         yield f"    {request.told(began)}"
-    if more := len(finding.requests) - MOST:
-        if more > 0:
-            yield f"    and {more} more"
+    if len(finding.requests) > MOST:
+        yield f"    and {len(finding.requests) - MOST} more"
 
 
 def _counted(names: Iterable[str]) -> str:

@@ -80,11 +80,12 @@ def run(
         over.set()
         for thread in threads:
             thread.join()
+        deadline = recovered + RECOVERY
         for visitor in people:
             try:
-                wait_until(visitor.read_all, RECOVERY)
+                wait_until(visitor.read_all, max(0, deadline - time.monotonic()))
             except AssertionError:
-                what = f"{visitor.name} is not served {RECOVERY} s after the last fault"
+                what = f"not served {RECOVERY} s after the last fault: {visitor.name}"
                 findings.append(Finding(what))
             visitor.close()
         recovered = time.monotonic() - recovered

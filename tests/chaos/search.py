@@ -7,13 +7,11 @@ is tried only where the others do not do without; and of those alike only the fi
 
 from collections.abc import Sequence
 
+from tests.chaos.history import LOGIN, READ, SET
 from tests.chaos.model import (
     COPY,
     FOREVER,
-    LOGIN,
-    READ,
     ROLL_BACK,
-    SET,
     State,
     Step,
 )

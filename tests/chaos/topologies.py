@@ -204,7 +204,7 @@ class Cluster:
     def move_a_session(self, source: Store, target: Store) -> str:
         """Hand the slot of some session over, as `valkey-cli --cluster reshard` does."""
         key = source.client.randomkey()
-        slot = key_slot(key) if key else self._owners.index(source)
+        slot = key_slot(bytes(key)) if key else self._owners.index(source)
         ids = [s.client.execute_command("CLUSTER", "MYID") for s in (source, target)]
         set_slot = ("CLUSTER", "SETSLOT", slot)
         target.client.execute_command(*set_slot, "IMPORTING", ids[0])

@@ -15,10 +15,10 @@ from flask import Flask
 
 def create_app() -> Flask:
     """Return the app; its storage is broken in the way that CHAOS_BREAK names."""
+    storage = None
     if broken := os.environ.get("CHAOS_BREAK"):
-        app = create_visit_counter(BREAKS[broken](open_storage(load_settings())))
-    else:
-        app = create_visit_counter()
+        storage = BREAKS[broken](open_storage(load_settings()))
+    app: Flask = create_visit_counter(storage)
 
     @app.get("/set/<key>/<value>")
     def set_value(key: str, value: str) -> dict[str, str]:
