@@ -12,6 +12,7 @@ FOREVER = float("inf")
 VIEWS = "views"  # the key that is counted
 # What a step does: as the kinds of requests, and these.
 BEGIN, END, COPY, EMPTY, ROLL_BACK = "begin", "end", "copy", "empty", "roll back"
+REFUSED = "refused"  # a login that failed, and has to leave the session as it was
 
 Values = tuple[tuple[str, object], ...]
 
@@ -102,6 +103,8 @@ class Step:
         alive, ended = replace(data, ended=False), replace(data, ended=True)
         if self.kind == END:
             yield ended, None
+        elif self.kind == REFUSED:
+            yield (data if self.told else ended), None
         elif self.kind == EMPTY:
             if data.ended or lost:
                 gone = 0 if data.ended else data.count

@@ -7,7 +7,7 @@ from tests.chaos.checker import Verdict
 from tests.chaos.history import COUNT, HEALTH, UNANSWERED, History
 from tests.chaos.rules import Finding, unconcerned
 
-FINDINGS = 20  # shown
+ALIKE = 2  # findings of one kind that are shown
 MOST = 12  # requests shown of a finding
 
 
@@ -36,8 +36,16 @@ def table(
         yield f"{name:{width}}  {value}"
 
 
-def shown(finding: Finding, began: float) -> Iterator[str]:
-    """Yield the lines that show a finding; times are seconds since the run began."""
+def shown(findings: Iterable[Finding], began: float) -> Iterator[str]:
+    """Yield lines that show the findings; times are seconds since the run began."""
+    kinds: Counter[str] = Counter()
+    for finding in findings:
+        kinds[finding.what] += 1
+        if kinds[finding.what] <= ALIKE:
+            yield from _one(finding, began)
+
+
+def _one(finding: Finding, began: float) -> Iterator[str]:
     yield finding.what
     for request in finding.requests[:MOST]:
         yield f"    {request.told(began)}"

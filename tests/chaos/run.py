@@ -100,8 +100,7 @@ def run(
         "all served again": f"{recovered:.1f} s after the last fault",
     }
     lines = list(report.table(history, verdict, about))
-    for finding in verdict.findings[: report.FINDINGS]:
-        lines += report.shown(finding, began)
+    lines += report.shown(verdict.findings, began)
     return Run(verdict, lines)
 
 

@@ -11,6 +11,7 @@ from tests.chaos.history import LOGIN, READ, SET
 from tests.chaos.model import (
     COPY,
     FOREVER,
+    REFUSED,
     ROLL_BACK,
     State,
     Step,
@@ -47,7 +48,7 @@ def explain(steps: Sequence[Step]) -> State | None:
         for index in now:
             step = musts[index]
             states = list(step.apply(state))
-            if step.kind == READ and states == [state]:
+            if step.kind in (READ, REFUSED) and states == [state]:
                 following = [(done | 1 << index, used, state)]
                 all_apply = True  # a look that fits changes nothing: take it at once
                 break

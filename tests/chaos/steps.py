@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 from tests.chaos.history import (
     ADD,
@@ -20,6 +21,7 @@ from tests.chaos.model import (
     EMPTY,
     END,
     FOREVER,
+    REFUSED,
     ROLL_BACK,
     VIEWS,
     Step,
@@ -31,19 +33,12 @@ def steps_of(request: Request) -> Iterator[Step]:
     sent, new = request.sent, request.received.replace(EXPIRED, "")
     start, end = request.start, request.end
 
-    def step(kind: str, label: str, **options: object) -> Step:
-        return Step(kind, label, start, end, request=request, **options)  # type: ignore[arg-type]
+    def step(kind: str, label: str, **options: Any) -> Step:
+        return Step(kind, label, start, end, request=request, **options)
 
-    def perhaps(kind: str, label: str, **options: object) -> Step:
-        return Step(
-            kind,
-            label,
-            start,
-            FOREVER,
-            must=False,
-            request=request,
-            **options,  # type: ignore[arg-type]
-        )
+    def perhaps(kind: str, label: str, **options: Any) -> Step:
+        options |= {"must": False, "request": request}
+        return Step(kind, label, start, FOREVER, **options)
 
     if request.kind == LOGIN and sent:
         if request.done and new:
@@ -53,7 +48,9 @@ def steps_of(request: Request) -> Iterator[Step]:
         elif new:  # the copy is there; only the last step failed
             yield step(COPY, sent, new=new, value=request.value)
             yield perhaps(END, sent)
-        elif not request.status:
+        elif request.status:
+            yield step(REFUSED, sent)
+        else:
             yield perhaps(END, sent)
         return
     if new:  # a session that begins, in place of one that is no more

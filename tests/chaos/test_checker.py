@@ -1,6 +1,7 @@
 """Histories made by hand: the checker finds what is wrong, and nothing else."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -26,29 +27,27 @@ def at(
     end: float,
     kind: str,
     answer: dict[str, object] | None = None,
-    **more: object,
+    **more: Any,
 ) -> Request:
     """Return Ada's request, answered 200 unless told otherwise; with her first cookie."""
-    options: dict[str, object] = {"status": 200, "sent": "a1", "retry_after": True}
-    return Request("ada", kind, start, end, body=answer or {}, **options | more)  # type: ignore[arg-type]
+    options: dict[str, Any] = {"status": 200, "sent": "a1", "retry_after": True}
+    return Request("ada", kind, start, end, body=answer or {}, **options | more)
 
 
-def count(start: float, end: float, views: int, **more: object) -> Request:
+def count(start: float, end: float, views: int, **more: Any) -> Request:
     return at(start, end, COUNT, {"views": views}, **more)
 
 
 FIRST = count(0, 1, 1, sent="", received="a1")
 
 
-def login(
-    start: float, end: float, sent: str, received: str, **more: object
-) -> Request:
+def login(start: float, end: float, sent: str, received: str, **more: Any) -> Request:
     return at(
         start, end, LOGIN, sent=sent, received=received, value=f"ada:{received}", **more
     )
 
 
-def logout(start: float, end: float, **more: object) -> Request:
+def logout(start: float, end: float, **more: Any) -> Request:
     return at(start, end, LOGOUT, **{"received": EXPIRED} | more)
 
 

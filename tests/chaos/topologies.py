@@ -157,8 +157,10 @@ class SentinelPair:
     def _is_watched(self) -> bool:
         for guard in self._guards:
             state = guard.execute_command("SENTINEL", "MASTER", "mymaster")
-            seen = state["num-slaves"], state["num-other-sentinels"]
-            if [int(number) for number in seen] != [1, 2] or state["flags"] != "master":
+            seen = [
+                int(state[name]) for name in (b"num-slaves", b"num-other-sentinels")
+            ]
+            if seen != [1, 2] or state[b"flags"] != b"master":
                 return False
         return True
 
@@ -204,7 +206,7 @@ class Cluster:
     def move_a_session(self, source: Store, target: Store) -> str:
         """Hand the slot of some session over, as `valkey-cli --cluster reshard` does."""
         key = source.client.randomkey()
-        slot = key_slot(bytes(key)) if key else self._owners.index(source)
+        slot = key_slot(key) if isinstance(key, bytes) else self._owners.index(source)
         ids = [s.client.execute_command("CLUSTER", "MYID") for s in (source, target)]
         set_slot = ("CLUSTER", "SETSLOT", slot)
         target.client.execute_command(*set_slot, "IMPORTING", ids[0])
