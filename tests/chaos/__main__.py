@@ -3,6 +3,7 @@
 import os
 import random
 import sys
+from signal import SIGTERM, signal
 
 from tests.chaos.run import run
 from tests.conftest import ROOT
@@ -10,6 +11,7 @@ from tests.conftest import ROOT
 
 def main() -> None:
     """Run as the environment says; exit with 1 if there are findings."""
+    signal(SIGTERM, lambda *_: sys.exit("Stopped."))  # and all servers with it
     done = run(
         ROOT / "build/visit-counter",
         float(os.environ.get("SECONDS") or 600),

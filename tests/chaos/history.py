@@ -60,6 +60,7 @@ class Fault:
     start: float
     end: float
     loses: bool = False  # whether acknowledged writes may be lost by it
+    splits: bool = False  # whether two servers took writes at the same time
 
     def meets(self, start: float, end: float, margin: float = 0) -> bool:
         """Whether it lasted at any time in between, give or take a margin."""

@@ -12,6 +12,7 @@ FOREVER = float("inf")
 VIEWS = "views"  # the key that is counted
 # What a step does: as the kinds of requests, and these.
 BEGIN, END, COPY, EMPTY, ROLL_BACK = "begin", "end", "copy", "empty", "roll back"
+FORGET = "forget"  # after two masters at once, any session may be anything
 REFUSED = "refused"  # a login that failed, and has to leave the session as it was
 
 Values = tuple[tuple[str, object], ...]
@@ -70,8 +71,11 @@ class Step:
     key: str = ""
     value: str = ""
     new: str = ""  # the label of the session that it makes
-    count: int = 0  # what COUNT was answered
+    count: int = (
+        0  # what COUNT was answered; for FORGET, the most that it may have been
+    )
     seen: Values = ()  # what READ was answered
+    labels: tuple[str, ...] = ()  # all sessions, of which FORGET knows nothing more
     request: Request | None = None
 
     @property
@@ -92,6 +96,9 @@ class Step:
                 (label, replace(data, count_lost=True, values_lost=True))
                 for label, data in state
             )
+        elif self.kind == FORGET:
+            unknown = Data(((VIEWS, self.count),), count_lost=True, values_lost=True)
+            yield frozenset((label, unknown) for label in self.labels)
         elif self.label in sessions:
             for data, new in self._change(sessions[self.label]):
                 changed = _put(state, self.label, data)
@@ -122,7 +129,7 @@ class Step:
             elif self.kind == SET:
                 yield alive.with_value(self.key, self.value), None
         else:
-            if data.ended and self._may_be_empty():
+            if lost and self._may_be_empty():
                 yield ended, None
             yield from ((changed, None) for changed in self._explained(alive))
 

@@ -21,8 +21,15 @@ from tests.conftest import wait_until
 
 PAUSES = 0.3, 2.0  # seconds between two faults
 
-# Does it, and returns its target and whether acknowledged writes may be lost by it.
-Deed = Callable[[random.Random], tuple[str, bool]]
+# A replica that is promoted need not have all that its master has acknowledged. While a
+# healthy master is being replaced, both take writes, for some seconds.
+KILLED = "the master is killed"
+ASLEEP = "the master hangs until it is none"
+SPLITTING = "a failover is ordered"
+LOSING = (KILLED, ASLEEP, SPLITTING)
+
+# Does it, and returns its target.
+Deed = Callable[[random.Random], str]
 Deeds = dict[str, Deed]
 
 
@@ -32,38 +39,41 @@ def ill_treat(deeds: Deeds, chance: random.Random, over: Event) -> list[Fault]:
     while not over.wait(chance.uniform(*PAUSES)):
         kind = chance.choice(list(deeds))
         start = time.monotonic()
-        target, loses = deeds[kind](chance)
-        faults.append(Fault(kind, target, start, time.monotonic(), loses))
+        target = deeds[kind](chance)
+        loses = kind in LOSING
+        splits = kind == SPLITTING
+        end = time.monotonic()
+        faults.append(Fault(kind, target, start, end, loses=loses, splits=splits))
     return faults
 
 
 def to_instances(instances: Sequence[Instance]) -> Deeds:
     """What happens to gunicorn."""
 
-    def kill(chance: random.Random) -> tuple[str, bool]:
+    def kill(chance: random.Random) -> str:
         instance = chance.choice(instances)
         _signal(chance.choice(instance.workers()), SIGKILL)
         return _replaced(instance)
 
-    def hang(chance: random.Random) -> tuple[str, bool]:
+    def hang(chance: random.Random) -> str:
         instance = chance.choice(instances)
         worker = chance.choice(instance.workers())
         _signal(worker, SIGSTOP)
         time.sleep(chance.uniform(0.1, 2.0))
         _signal(worker, SIGCONT)
-        return instance.name, False
+        return instance.name
 
-    def hang_for_good(chance: random.Random) -> tuple[str, bool]:
+    def hang_for_good(chance: random.Random) -> str:
         instance = chance.choice(instances)
         victim = chance.choice(instance.workers())
         _signal(victim, SIGSTOP)
         wait_until(lambda: victim not in instance.workers())
         return _replaced(instance)
 
-    def restart(chance: random.Random) -> tuple[str, bool]:
+    def restart(chance: random.Random) -> str:
         instance = chance.choice(instances)
         instance.restart()
-        return instance.name, False
+        return instance.name
 
     return {
         "a worker is killed": kill,
@@ -87,21 +97,21 @@ def to_store(topology: Topology) -> Deeds:
 def _to_one_server(topology: OneServer) -> Deeds:
     store = topology.store
 
-    def hang(chance: random.Random) -> tuple[str, bool]:
+    def hang(chance: random.Random) -> str:
         _hang(store, chance.uniform(0.1, 3.0))
-        return "redis", False
+        return "redis"
 
-    def kill(chance: random.Random) -> tuple[str, bool]:
+    def kill(chance: random.Random) -> str:
         _kill(store, chance.uniform(0.0, 2.0))
-        return "redis", False
+        return "redis"
 
-    def cut(chance: random.Random) -> tuple[str, bool]:
+    def cut(chance: random.Random) -> str:
         topology.proxy.cut()
-        return "redis", False
+        return "redis"
 
-    def forget(chance: random.Random) -> tuple[str, bool]:
+    def forget(chance: random.Random) -> str:
         store.forget_scripts()
-        return "redis", False
+        return "redis"
 
     return {
         "Redis hangs": hang,
@@ -112,16 +122,16 @@ def _to_one_server(topology: OneServer) -> Deeds:
 
 
 def _to_a_pair(pair: SentinelPair) -> Deeds:
-    def kill(chance: random.Random) -> tuple[str, bool]:
+    def kill(chance: random.Random) -> str:
         old = pair.master()
         new = pair.replica_of(old)
         old.kill()
         wait_until(lambda: pair.master() is new, 60)
         old.start("--replicaof", f"127.0.0.1 {new.port}")
         pair.settle(new)
-        return "redis", True
+        return "redis"
 
-    def hang(chance: random.Random) -> tuple[str, bool]:
+    def hang(chance: random.Random) -> str:
         old = pair.master()
         new = pair.replica_of(old)
         old.hang()
@@ -129,32 +139,32 @@ def _to_a_pair(pair: SentinelPair) -> Deeds:
         time.sleep(chance.uniform(0.0, 1.0))
         old.wake()
         pair.settle(new)
-        return "redis", True
+        return "redis"
 
-    def order(chance: random.Random) -> tuple[str, bool]:
+    def order(chance: random.Random) -> str:
         new = pair.replica_of(pair.master())
-        pair.order_failover()
+        pair.order_failover(new)
         pair.settle(new)
-        return "redis", True
+        return "redis"
 
-    def hang_replica(chance: random.Random) -> tuple[str, bool]:
+    def hang_replica(chance: random.Random) -> str:
         replica = pair.replica_of(pair.master())
         _hang(replica, chance.uniform(0.1, 0.5))
         pair.settle(pair.master())
-        return "replica", False
+        return "replica"
 
-    def drop(chance: random.Random) -> tuple[str, bool]:
+    def drop(chance: random.Random) -> str:
         pair.master().drop_connections()
-        return "redis", False
+        return "redis"
 
-    def forget(chance: random.Random) -> tuple[str, bool]:
+    def forget(chance: random.Random) -> str:
         pair.master().forget_scripts()
-        return "redis", False
+        return "redis"
 
     return {
-        "the master is killed": kill,
-        "the master hangs until it is none": hang,
-        "a failover is ordered": order,
+        KILLED: kill,
+        ASLEEP: hang,
+        SPLITTING: order,
         "the replica hangs": hang_replica,
         "connections are dropped": drop,
         "scripts are forgotten": forget,
@@ -162,31 +172,31 @@ def _to_a_pair(pair: SentinelPair) -> Deeds:
 
 
 def _to_a_cluster(cluster: Cluster) -> Deeds:
-    def hang(chance: random.Random) -> tuple[str, bool]:
+    def hang(chance: random.Random) -> str:
         store = chance.choice(cluster.stores)
         _hang(store, chance.uniform(0.5, 6.0))
         cluster.settle()
-        return store.name, False
+        return store.name
 
-    def kill(chance: random.Random) -> tuple[str, bool]:
+    def kill(chance: random.Random) -> str:
         store = chance.choice(cluster.stores)
         _kill(store, chance.uniform(0.0, 4.0))
         cluster.settle()
-        return store.name, False
+        return store.name
 
-    def move(chance: random.Random) -> tuple[str, bool]:
+    def move(chance: random.Random) -> str:
         source, target = chance.sample(cluster.stores, 2)
-        return cluster.move_a_session(source, target), False
+        return cluster.move_a_session(source, target)
 
-    def drop(chance: random.Random) -> tuple[str, bool]:
+    def drop(chance: random.Random) -> str:
         store = chance.choice(cluster.stores)
         store.drop_connections()
-        return store.name, False
+        return store.name
 
-    def forget(chance: random.Random) -> tuple[str, bool]:
+    def forget(chance: random.Random) -> str:
         store = chance.choice(cluster.stores)
         store.forget_scripts()
-        return store.name, False
+        return store.name
 
     return {
         "a master hangs": hang,
@@ -214,6 +224,6 @@ def _signal(worker: int, signal: int) -> None:
         os.kill(worker, signal)
 
 
-def _replaced(instance: Instance) -> tuple[str, bool]:
+def _replaced(instance: Instance) -> str:
     wait_until(lambda: len(instance.workers()) == WORKERS)
-    return instance.name, False
+    return instance.name

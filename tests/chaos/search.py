@@ -11,6 +11,7 @@ from tests.chaos.history import LOGIN, READ, SET
 from tests.chaos.model import (
     COPY,
     FOREVER,
+    FORGET,
     REFUSED,
     ROLL_BACK,
     State,
@@ -19,7 +20,12 @@ from tests.chaos.model import (
 
 MOST = 300_000  # states to look at before giving up
 
-NOT_INDIFFERENT = (LOGIN, COPY, ROLL_BACK)  # to what happened just before or after
+NOT_INDIFFERENT = (
+    LOGIN,
+    COPY,
+    FORGET,
+    ROLL_BACK,
+)  # to what happened just before or after
 
 
 class Undecided(Exception):

