@@ -1,4 +1,4 @@
-"""Finish the project: .env with a secret of its own, and a first commit."""
+"""Finish the project: a secret of its own, the image's Python, and a first commit."""
 
 import json
 import os
@@ -12,7 +12,7 @@ APP_ENV=development
 SECRET={secret}
 """
 
-# What makes git work on another repository: set while it runs a hook of its own.
+# These make git work on another repository: it sets them while it runs its own hooks.
 REPOSITORY_VARIABLES = {
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
@@ -26,17 +26,25 @@ REPOSITORY_VARIABLES = {
 
 
 def write_env(path: Path) -> None:
-    """Write a fresh secret where only its owner can read it; keep a file that is there.
+    """Write a fresh secret that only the file's owner can read; keep an existing file.
 
-    The file is opened exclusively: what stands there already is never touched.
+    The file is opened exclusively, so that whatever has its name is never touched.
     """
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        print(f"{path} was there already and stays as it is.")
+        print(f"{path} exists already and was left as it is.")
         return
     with open(file, "w", encoding="utf-8", newline="\n") as env:
         env.write(ENV.format(secret=f"dev-{secrets.token_urlsafe(48)}"))
+
+
+def pin_python(dockerfile: Path, version_file: Path) -> None:
+    """Give the image the Python of .python-version, which a Dockerfile cannot read."""
+    version = version_file.read_bytes().strip()
+    default = b"FROM python:3.14-slim"
+    chosen = b"FROM python:" + version + b"-slim"
+    dockerfile.write_bytes(dockerfile.read_bytes().replace(default, chosen))
 
 
 def git(*arguments: str) -> bool:
@@ -58,11 +66,11 @@ def first_commit() -> str:
         return "git is not installed: no repository was made."
     if not (made and git("add", "--all")):
         return "git could not make a repository here: none was made."
-    # Without useConfigOnly git would make up an address from the name of the machine.
+    # Without useConfigOnly git would guess an address from the name of the machine.
     commit = ("commit", "--quiet", "--message", "Start from the template")
     if not git("-c", "user.useConfigOnly=true", *commit):
         return (
-            "git did not commit, perhaps for want of your name; commit with: "
+            "git could not commit, perhaps because it does not know your name; fix it with: "
             'git config --global user.name "You" && '
             "git config --global user.email you@example.com && "
             'git commit -m "Start from the template"'
@@ -73,6 +81,7 @@ def first_commit() -> str:
 if __name__ == "__main__":
     answers = json.loads(r"""{{ cookiecutter | tojson }}""")
     write_env(Path(".env"))
+    pin_python(Path("Dockerfile"), Path(".python-version"))
     if answers["init_git"]:
         print(first_commit())
     print(f"""
@@ -82,4 +91,4 @@ Your app is in {answers["project_slug"]}. Now:
     make run        # then open http://127.0.0.1:8000
     make test
 
-README.md tells how to deploy it.""")
+README.md says how to deploy it.""")

@@ -5,14 +5,14 @@ import re
 import sys
 import unicodedata
 
-# Folder names that Windows, git or Python's imports keep for themselves.
+# Folder names that are reserved by Windows, git or Python's imports.
 TAKEN = {"app", "aux", "con", "nul", "prn", "static", "test", "tests"}
 TAKEN |= {f"{port}{number}" for port in ("com", "lpt") for number in range(10)}
 SLUG = re.compile(r"[a-z0-9]+([-_][a-z0-9]+)*")
 
 
 def complaint(answers: dict[str, str], given: dict[str, str]) -> str | None:
-    """Return a sentence about the first answer that will not do, or None.
+    """Return a sentence about the first answer that cannot work, or None.
 
     `given` has the answers as they came: cookiecutter renders those of the command line.
     """
@@ -30,7 +30,7 @@ def complaint(answers: dict[str, str], given: dict[str, str]) -> str | None:
     slug = answers["project_slug"]
     if not SLUG.fullmatch(slug) or len(slug) > 50:
         return (
-            f"project_slug {slug[:60]!a} is no folder name for a project; use lowercase"
+            f"project_slug {slug[:60]!a} is not a folder name for a project; use lowercase"
             " letters, digits and single hyphens, 50 at most, such as visit-counter."
         )
     if slug in TAKEN:

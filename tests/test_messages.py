@@ -1,4 +1,4 @@
-"""A mistake gets one sentence that names it, and what mends it; never a traceback."""
+"""A mistake gets one sentence that names it, and what fixes it; never a traceback."""
 
 import socket
 from pathlib import Path
@@ -18,7 +18,7 @@ def start(project: Path, home: Path, *command: str, **settings: str) -> tuple[in
     ("settings", "sentence"),
     [
         ({"PORT": "abc"}, "PORT is 'abc', not a whole number from 1 to 65535; "),
-        ({"REDIS_URL": "foo"}, "REDIS_URL is no address of a Redis: "),
+        ({"REDIS_URL": "foo"}, "REDIS_URL is not a Redis URL: "),
         (
             {"APP_ENV": "production", "SECRET": "", "REDIS_URL": "memory://"},
             "SECRET is not set, but it signs the cookies; ",
@@ -31,6 +31,10 @@ def start(project: Path, home: Path, *command: str, **settings: str) -> tuple[in
             {"APP_ENV": "production", "SECRET": "0123456789abcdef" * 4},
             "REDIS_URL is not set, but production keeps the sessions there; ",
         ),
+        (
+            {"TRUSTED_HOSTS": "https://example.com"},
+            "TRUSTED_HOSTS has 'https://example.com', which is not a host name; ",
+        ),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
 )
@@ -41,7 +45,21 @@ def test_a_wrong_setting(
     assert status == 1
     [line] = output.splitlines()
     assert line.startswith(sentence)
-    assert "mend it with: export " in line
+    assert "fix it with: export " in line
+
+
+@pytest.mark.parametrize("command", ["gunicorn", "flask run", "flask check"])
+def test_an_env_file_that_was_copied_to_another_stage(
+    baked: Path, home: Path, command: str
+) -> None:
+    """Production does not turn into development, whatever reads .env first."""
+    production = {"SECRET": "0123456789abcdef" * 4, "REDIS_URL": "memory://"}
+    status, output = start(baked, home, *command.split(), **production)
+    assert status == 1
+    [line] = output.splitlines()
+    assert "says development, but the environment has the SECRET of another" in line
+    assert "fix it with: rm .env (on that stage) or unset SECRET (in dev" in line
+    assert production["SECRET"] not in line
 
 
 def test_a_port_in_use(baked: Path, home: Path) -> None:

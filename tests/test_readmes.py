@@ -38,6 +38,10 @@ TYPED = {
     "make test     # the tests": "test_project.py",
     "heroku create": "test_heroku_is_told_what_it_needs",
     "echo 'granian": "test_granian.py",
+    "docker build": "test_image.py",
+    "sudo apt install": "test_own_server.py",
+    "cd /srv/app\nsudo sh": "test_own_server.py",
+    "cd /srv/app\nsudo git pull": "test_own_server.py",
     "heroku config:set SECRET_FALLBACKS": "test_a_secret_is_replaced_in_three_commands",
 }
 
@@ -161,7 +165,8 @@ def test_heroku_is_told_what_it_needs(
         ["git", "remote", "add", "heroku", tmp_path / "dyno"], cwd=project, check=True
     )
     told = heroku(project, block(README, "heroku create"))
-    assert told[:2] == ["heroku create", "heroku addons:create heroku-redis:mini"]
+    addon = "heroku addons:create heroku-redis:mini --wait"
+    assert told[:2] == ["heroku create", addon]
     assert re.fullmatch(r"heroku config:set SECRET=[\w-]{64}", told[2])
     tree = ["git", "ls-tree", "-r", "--name-only", "main"]
     files = subprocess.check_output(tree, cwd=tmp_path / "dyno", text=True).split()
@@ -190,7 +195,8 @@ def test_a_secret_is_replaced_in_three_commands(
 
 
 ASK = """
-from app.config import Reader
+from app.config import read_settings
+from app.environment import Reader
 from app.sessions.storage.connect import parse_url
 import sys
 
@@ -202,7 +208,7 @@ class Asked(dict):
 if sys.argv[1:]:
     [parse_url(url) for url in sys.argv[1:]]
 else:
-    Reader(Asked()).read(own_storage=False)
+    read_settings(Reader(Asked()), own_storage=False)
 """
 
 

@@ -1,10 +1,12 @@
 """The template itself is clean, and its folder is as clean as what it makes."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import APP, ROOT
 
@@ -45,3 +47,27 @@ def test_github_understands_its_files(folder: str, schema: str, name: str) -> No
         text=True,
     )
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("folder", [".", APP])
+def test_every_week_the_pinned_versions_are_audited(folder: str) -> None:
+    """With all locks that pip installs from, each of which holds its hashes."""
+    workflow = yaml.safe_load(
+        (ROOT / folder / ".github/workflows/test.yml").read_text()
+    )
+    [schedule] = workflow[True]["schedule"]  # YAML takes `on` for a truth
+    assert re.fullmatch(r"\d+ \d+ \* \* [0-6]", schedule["cron"])
+    job = workflow["jobs"]["audit"]
+    assert job["if"] == "github.event_name == 'schedule'"
+    [command] = [step["run"] for step in job["steps"] if "run" in step]
+    assert command.startswith("pipx run pip-audit --require-hashes ")
+    named = {ROOT / folder / name for name in re.findall(r'-r "?([^ "]+)', command)}
+    locks = {APP: {ROOT / APP}, ".": {ROOT, ROOT / APP}}[folder]
+    assert named == {lock / "requirements-dev.txt" for lock in locks}
+    for lock in locks:  # which has what the app itself needs, too
+        runtime = re.findall(
+            r"^\S+==\S+", (ROOT / APP / "requirements.txt").read_text(), re.MULTILINE
+        )
+        assert lock == ROOT or set(runtime) <= set(
+            (lock / "requirements-dev.txt").read_text().split()
+        )

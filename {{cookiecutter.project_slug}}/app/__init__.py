@@ -5,13 +5,8 @@ import sys
 from flask import Flask
 
 from . import checks, errors, health, logs, protection, views
-from .config import (
-    ConfigurationError,
-    load_settings,
-    open_storage,
-    session_hint,
-    signing_secrets,
-)
+from .config import load_settings, open_storage, session_hint, signing_secrets
+from .environment import ConfigurationError
 from .sessions import ServerSideSessionInterface, Storage
 
 
@@ -36,17 +31,17 @@ def create_app(storage: Storage | None = None) -> Flask:
     app.config["SECRET_KEY_FALLBACKS"] = list(secrets[1:])
     app.config["SESSION_HINT"] = session_hint(settings, storage)
     app.extensions["session_storage"] = storage
-    app.session_interface = ServerSideSessionInterface(
+    sessions = app.session_interface = ServerSideSessionInterface(
         storage,
         secrets,
         idle_timeout=settings.idle_timeout,
         lifetime=settings.lifetime,
-    )
-    protection.init_app(
-        app, production=settings.production, trusted_proxies=settings.trusted_proxies
+        show_outage=errors.show_outage,
     )
     errors.init_app(app)
+    protection.init_app(app, settings)
     app.register_blueprint(views.bp)
     app.register_blueprint(health.bp)
     checks.init_app(app, settings, storage)
+    sessions.check_cookie(app)
     return app

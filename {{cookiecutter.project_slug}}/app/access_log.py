@@ -1,12 +1,11 @@
 """gunicorn's log in the style of the app's: an access line for each request."""
 
 import sys
-from datetime import timedelta
 from typing import Any
 
 from gunicorn.glogging import Logger as GunicornLogger
 
-from .logs import LogfmtFormatter, quoted
+from .logs import LogfmtFormatter, quoted, request_id
 
 
 class Logger(GunicornLogger):
@@ -18,25 +17,29 @@ class Logger(GunicornLogger):
             handler.setStream(sys.stdout)
             handler.setFormatter(LogfmtFormatter())
 
-    def access(
-        self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta
-    ) -> None:
+    def access(self, resp: Any, req: Any, environ: Any, request_time: Any) -> None:
+        """Write the line; never raise, for gunicorn's own error answers come after."""
         if not self.access_log_enabled:
             return
-        path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
-        line = (
-            f"method={environ['REQUEST_METHOD']} path={quoted(path)}"
-            f" status={resp.status[:3]}"
-            f" duration_ms={request_time.total_seconds() * 1000:.1f} bytes={resp.sent}"
-            f" request_id={environ['app.request_id']}"
-            f" client={environ['REMOTE_ADDR'].removeprefix('::ffff:')}"
-        )
-        if self.cfg.accesslog != "-":
-            self.access_log.info("%s", line)
-            return
-        # As the logger would, in a fifth of its time. A full disk costs no answers.
         try:
+            # What gunicorn answers by itself has neither PATH_INFO nor, at times, a status.
+            path = (environ.get("PATH_INFO") or req.path or "").encode("latin-1")
+            client = environ.get("REMOTE_ADDR") or ""
+            line = (
+                f"method={environ['REQUEST_METHOD']}"
+                f" path={quoted(path.decode(errors='replace'))}"
+                f" status={(resp.status or '-')[:3]}"
+                f" duration_ms={request_time.total_seconds() * 1000:.1f}"
+                f" bytes={resp.sent} request_id={request_id(environ)}"
+                f" client={quoted(client.removeprefix('::ffff:'))}"
+            )
+            if self.cfg.accesslog != "-":
+                self.access_log.info("%s", line)
+                return
+            # As the logger would, in a fifth of its time.
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
         except OSError:
-            pass
+            pass  # a full disk costs no answers
+        except Exception:  # noqa: BLE001
+            self.exception("The access line could not be written")

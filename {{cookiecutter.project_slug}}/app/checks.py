@@ -9,23 +9,25 @@ from typing import Any
 
 import click
 from flask import Flask
-from redis import Redis
+from redis import Redis, RedisError
 
-from .config import DAY, Problem, Reader, Settings, command_to_set
+from .config import DAY, Settings, read_settings
+from .environment import Problem, Reader, command_to_set
 from .sessions import RedisStorage, Storage, StorageUnavailable
 
 # About 130 were measured for a visit counter's; most sessions hold something more.
 BYTES_PER_SESSION = 250
 
-# How it is (ok, warning or error), what, in words, and the command that mends it.
+# Status (ok, warning, error), subject, explanation, fixing command.
 Finding = tuple[str, str, str, str]
+
+# What INFO tells, unless the host forbids it or leaves something out.
+TOLD = ("redis_version", "used_memory", "maxmemory", "maxmemory_policy", "maxclients")
 
 
 def init_app(app: Flask, settings: Settings, storage: Storage) -> None:
     """Add `flask check`, which Heroku runs before a release goes live."""
-    add_command(
-        app, lambda: [*check_settings(settings), *check_storage(settings, storage)]
-    )
+    add_command(app, lambda: [*check_stage(settings, storage)])
 
 
 def app_to_report(problems: list[Problem]) -> Flask:
@@ -49,27 +51,23 @@ def add_command(app: Flask, find: Callable[[], list[Finding]]) -> None:
             click.echo(json.dumps(rows, indent=2))
         else:
             for status, subject, text, command in findings:
-                mend = f"; mend it with: {command}" if command else ""
-                click.echo(f"{status:8}{subject:20}{text}{mend}")
+                fix = f"; fix it with: {command}" if command else ""
+                click.echo(f"{status:8}{subject:20}{text}{fix}")
         if any(status == "error" for status, *_ in findings):
             raise SystemExit(1)
 
 
-def check_settings(settings: Settings) -> Iterator[Finding]:
-    """Tell what is in force, and in development what production will want.
-
-    Settings that are wrong have stopped the command before it came here.
-    """
+def check_stage(settings: Settings, storage: Storage) -> Iterator[Finding]:
+    """Tell what is in force, and in development what production will want."""
     if settings.production:
         yield "ok", "APP_ENV", "production", ""
         yield "ok", "SECRET", "is set, long and random enough", ""
     else:
         yield "ok", "APP_ENV", "development", ""
         production = Reader({**os.environ, "APP_ENV": "production"})
-        production.read(own_storage=False)
-        for problem in production.problems:
-            text = f"{problem.what} (in production)"
-            yield "warning", problem.name, text, problem.command
+        read_settings(production, own_storage=False)
+        for name, what, command in production.problems:
+            yield "warning", name, f"{what} (in production)", command
     if os.environ.get("WEB_CONCURRENCY") == "":
         text = "is empty, with which gunicorn does not start"
         yield "error", "WEB_CONCURRENCY", text, command_to_set("WEB_CONCURRENCY", "2")
@@ -79,21 +77,19 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
     name, secure = settings.cookie_name, "Secure, " if settings.production else ""
     yield "ok", "cookie", f"{name}: {secure}HttpOnly, SameSite=Lax, Path=/", ""
     idle, lifetime = settings.idle_timeout / DAY, settings.lifetime / DAY
-    text = (
-        f"sessions end {idle:g} days after the last use, {lifetime:g} after the login"
-    )
-    if settings.idle_timeout > settings.lifetime:
-        command = command_to_set("SESSION_IDLE_TIMEOUT", str(settings.lifetime))
+    text = f"sessions end after {idle:g} days unused, {lifetime:g} in all"
+    if idle > lifetime:
         text = "SESSION_IDLE_TIMEOUT is longer than SESSION_LIFETIME, which goes first"
+        command = command_to_set("SESSION_IDLE_TIMEOUT", str(settings.lifetime))
         yield "warning", "timeouts", text, command
     else:
         yield "ok", "timeouts", text, ""
     yield "ok", "Python", platform.python_version(), ""
+    yield from check_storage(settings, storage)
 
 
 def check_storage(settings: Settings, storage: Storage) -> Iterator[Finding]:
     """Ask the storage; of a Redis server, also whether it has room."""
-    started = time.perf_counter()
     try:
         storage.ping()
         started = time.perf_counter()  # the first one had to connect
@@ -107,41 +103,45 @@ def check_storage(settings: Settings, storage: Storage) -> Iterator[Finding]:
             command = command_to_set("REDIS_URL", "redis://:password@host:6379/0")
         yield "error", "storage", text, command
         return
-    milliseconds = (time.perf_counter() - started) * 1000
-    answered = f"answers in {milliseconds:.1f} ms"
-    if not (isinstance(storage, RedisStorage) and isinstance(storage.client, Redis)):
-        yield "ok", "storage", f"{type(storage).__name__} {answered}", ""
-        return
-    info: dict[str, Any] = storage.client.info()
-    version = info.get("valkey_version", info["redis_version"])
-    yield "ok", "Redis", f"{version} {answered}", ""
-    yield from check_memory(info)
-    # An old and a new release run side by side while a deploy takes over.
-    needed, allowed = settings.processes * settings.threads * 2, info["maxclients"]
-    text = f"{needed} needed by two releases of one dyno or machine, {allowed} allowed"
-    if needed > allowed:
-        yield "error", "connections", text, command_to_set("WEB_CONCURRENCY", "1")
+    answered = f"answers in {(time.perf_counter() - started) * 1000:.1f} ms"
+    if isinstance(storage, RedisStorage) and isinstance(storage.client, Redis):
+        yield from check_redis(settings, storage.client, answered)
     else:
-        yield "ok", "connections", text, ""
+        yield "ok", "storage", f"{type(storage).__name__} {answered}", ""
 
 
-def check_memory(info: dict[str, Any]) -> Iterator[Finding]:
+def check_redis(settings: Settings, client: Redis, answered: str) -> Iterator[Finding]:
     """Tell what happens when Redis is full, and how far away that is."""
-    used, most, policy = (
-        info["used_memory"],
-        info["maxmemory"],
-        info["maxmemory_policy"],
-    )
+    info: dict[str, Any] = {}
+    try:
+        info = client.info()
+    except RedisError as error:
+        yield "warning", "INFO", f"is refused by Redis: {error}", ""
+    version = info.get("valkey_version", info.get("redis_version", "(some version)"))
+    yield "ok", "Redis", f"{version} {answered}", ""
+    for name in TOLD:
+        if name not in info:
+            yield "warning", name, "cannot be found out: INFO does not tell it", ""
+    policy = info.get("maxmemory_policy")
     if policy == "noeviction":
         command = "redis-cli config set maxmemory-policy volatile-lru"
         if os.environ.get("DYNO"):
             command = "heroku redis:maxmemory --policy volatile-lru"
         text = "noeviction: when Redis is full, nobody can log in or be counted"
         yield "warning", "memory policy", text, command
-    else:
+    elif policy:
         yield "ok", "memory policy", policy, ""
-    megabytes = f"{used / 1e6:.1f} MB used"
-    if most:
-        room = max(0, most - used) // BYTES_PER_SESSION
-        megabytes += f" of {most / 1e6:.1f} MB: room for {room:,} more small sessions"
-    yield "ok", "memory", megabytes, ""
+    if "used_memory" in info:
+        used, most = info["used_memory"], info.get("maxmemory")
+        text = f"{used / 1e6:.1f} MB used"
+        if most:
+            room = max(0, most - used) // BYTES_PER_SESSION
+            text += f" of {most / 1e6:.1f} MB: room for {room:,} more small sessions"
+        yield "ok", "memory", text, ""
+    if "maxclients" in info:
+        # An old and a new release run side by side while a deploy takes over.
+        needed, allowed = settings.processes * settings.threads * 2, info["maxclients"]
+        text = f"{needed} needed by two releases of one machine, {allowed} allowed"
+        status = "error" if needed > allowed else "ok"
+        command = command_to_set("WEB_CONCURRENCY", "1") if needed > allowed else ""
+        yield status, "connections", text, command

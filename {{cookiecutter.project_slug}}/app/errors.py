@@ -1,20 +1,36 @@
 """Errors, as a page or as JSON."""
 
-from flask import Flask, Response, jsonify, render_template, request
-from werkzeug.exceptions import HTTPException
+import logging
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, Request, Response, jsonify, render_template, request
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from .sessions import StorageUnavailable
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
 def init_app(app: Flask) -> None:
     """Answer every HTTP error, and every exception as a 500, in the app's own style."""
     app.register_error_handler(HTTPException, show_error)
+    app.register_error_handler(StorageUnavailable, show_outage)
+    app.wsgi_app = AnswerOutages(app.wsgi_app)  # type: ignore[method-assign]
+    app.logger.addFilter(is_no_outage)
 
 
 def show_error(error: HTTPException) -> Response | HTTPException:
     """Keep the error's status and headers (Allow, Retry-After), replace its body."""
     if error.response is not None:
         return error
+    if isinstance(error, InternalServerError):
+        cause = error.original_exception
+        if isinstance(cause, StorageUnavailable):
+            raise cause  # from an after_request function, or from this page's template
     code = error.code or 500
-    if prefers_html():
+    if prefers_html(request):
         response = Response(
             render_template(
                 "error.html", code=code, name=error.name, description=error.description
@@ -30,9 +46,44 @@ def show_error(error: HTTPException) -> Response | HTTPException:
     return response
 
 
-def prefers_html() -> bool:
+def show_outage(error: StorageUnavailable, client: Request = request) -> Response:
+    """Answer 503 without a template, which may use the session that has just failed."""
+    response = Response(status=503, headers=error.get_headers())
+    if prefers_html(client):
+        response.set_data(error.get_body())
+    else:
+        response.set_data('{"error":"Service Unavailable"}\n')
+        response.mimetype = "application/json"
+    return response
+
+
+class AnswerOutages:
+    """Answers 503 where the storage fails outside a view: say, in a teardown function."""
+
+    def __init__(self, wsgi_app: "WSGIApplication") -> None:
+        self.wsgi_app = wsgi_app
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        starts: list[Any] = []
+        try:
+            body = self.wsgi_app(environ, lambda *start: starts.append(start))  # type: ignore[arg-type]
+        except StorageUnavailable as error:
+            return show_outage(error, Request(environ))(environ, start_response)
+        start_response(*starts[-1])
+        return body
+
+
+def is_no_outage(record: logging.LogRecord) -> bool:
+    """Keep outages out of the app's log: the storage logs them, in two lines."""
+    cause = record.exc_info and record.exc_info[1]
+    return not isinstance(cause, StorageUnavailable)
+
+
+def prefers_html(client: Request) -> bool:
     """Whether the client would rather have a page than JSON, as browsers do."""
-    if request.environ.get("HTTP_ACCEPT", "*/*") == "*/*":
+    if client.environ.get("HTTP_ACCEPT", "*/*") == "*/*":
         return False  # the usual case of programs, told without parsing
-    accepted = request.accept_mimetypes
+    accepted = client.accept_mimetypes
     return accepted["text/html"] > accepted["application/json"]

@@ -6,6 +6,7 @@ import random
 import re
 import sys
 from datetime import UTC, datetime
+from textwrap import indent
 from typing import Any
 
 from flask import has_request_context, request
@@ -27,7 +28,8 @@ class LogfmtFormatter(logging.Formatter):
             message=COLOURS.sub("", record.getMessage()),
         )
         if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
+            # Indented, so that no line of an exception's text can pass for an event.
+            line += "\n" + indent(self.formatException(record.exc_info), "  ")
         return line
 
 
@@ -40,11 +42,8 @@ def configure(level: str) -> None:
 
 def logfmt(**fields: object) -> str:
     """Return `name=value …`, without the fields that are None."""
-    return " ".join(
-        f"{name}={quoted(str(value))}"
-        for name, value in fields.items()
-        if value is not None
-    )
+    known = {name: str(value) for name, value in fields.items() if value is not None}
+    return " ".join(f"{name}={quoted(text)}" for name, text in known.items())
 
 
 def quoted(text: str) -> str:

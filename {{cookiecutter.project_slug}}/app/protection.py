@@ -1,18 +1,17 @@
 """What stands between the internet and the views: proxies, HTTPS, headers, other sites."""
 
-import hashlib
-from collections.abc import Iterable
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Flask, Response, abort, redirect, request
 from flask.typing import ResponseReturnValue
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.sansio.utils import host_is_trusted
 
+from .config import Settings
 from .logs import request_id
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 ONE_YEAR = 365 * 24 * 60 * 60
 HEADERS = {
@@ -30,17 +29,27 @@ HSTS = {"Strict-Transport-Security": f"max-age={ONE_YEAR}"}
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 
 
-def init_app(app: Flask, *, production: bool, trusted_proxies: int) -> None:
+def init_app(app: Flask, settings: Settings) -> None:
     """Guard every request and every response."""
-    wsgi_app: WSGIApplication = app.wsgi_app
-    if trusted_proxies:
-        wsgi_app = ProxyFix(wsgi_app, x_for=trusted_proxies, x_proto=trusted_proxies)
-        if production:
+    wsgi_app: Any = app.wsgi_app
+    if settings.trusted_hosts:
+        app.before_request(partial(refuse_other_hosts, settings.trusted_hosts))
+    if settings.trusted_proxies:
+        # Some proxies add an address and no scheme: the nearest one's is believed.
+        wsgi_app = ProxyFix(wsgi_app, x_for=settings.trusted_proxies, x_proto=1)
+        if settings.production:
             app.before_request(redirect_to_https)
-    headers = HEADERS | HSTS if production else HEADERS
-    app.wsgi_app = AddHeaders(wsgi_app, headers)  # type: ignore[method-assign]
+    headers = HEADERS | HSTS if settings.production else HEADERS
+    app.wsgi_app = add_headers(wsgi_app, headers)  # type: ignore[method-assign]
     app.before_request(refuse_unwanted)
     version_static_files(app)
+
+
+def refuse_other_hosts(hosts: list[str]) -> None:
+    """Answer 400 before any redirect leads there; health checks come from inside."""
+    trusted = host_is_trusted(request.host.lower(), hosts)
+    if not trusted and request.blueprint != "health":
+        abort(400, "This app is not served under that host name.")
 
 
 def redirect_to_https() -> ResponseReturnValue | None:
@@ -52,27 +61,18 @@ def redirect_to_https() -> ResponseReturnValue | None:
 
 
 def refuse_unwanted() -> None:
-    """Refuse large bodies, and requests from other sites that may change something."""
-    environ = request.environ
-    if "CONTENT_LENGTH" in environ:
-        refuse_large_bodies()
-    if environ["REQUEST_METHOD"] not in SAFE_METHODS:
-        refuse_other_sites()
-
-
-def refuse_large_bodies() -> None:
-    """Refuse at once what Flask refuses only when a view reads it."""
-    length = request.content_length
-    if length and length > (request.max_content_length or length):
-        abort(413)
-
-
-def refuse_other_sites() -> None:
-    """Refuse what another site's page has sent.
+    """Refuse large bodies, and what another site's page sends to change something.
 
     Browsers tell by Sec-Fetch-Site, older ones by Origin; neither can be set by a page's
-    script. What sends neither is no browser, and carries no visitor's cookies.
+    script. A client that sends neither header is not a browser, so it has no visitor's
+    cookies.
     """
+    if "CONTENT_LENGTH" in request.environ:
+        length = request.content_length
+        if length and length > (request.max_content_length or length):
+            abort(413)  # at once; Flask would, too, but only when a view reads it
+    if request.environ["REQUEST_METHOD"] in SAFE_METHODS:
+        return
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         allowed = site in ("same-origin", "none")
@@ -83,40 +83,35 @@ def refuse_other_sites() -> None:
         abort(403, "This request came from another site.")
 
 
-class AddHeaders:
-    """Adds the headers that the app has not set, and the request's id, to responses.
+def add_headers(wsgi_app: Any, headers: dict[str, str]) -> Any:
+    """Return the app with the headers that it has not set, and the request's id.
 
     As WSGI middleware: Flask's after_request would cost three times as much.
     """
+    by_name = {header[0].lower(): header for header in headers.items()}
 
-    def __init__(self, wsgi_app: "WSGIApplication", headers: dict[str, str]) -> None:
-        self.wsgi_app = wsgi_app
-        self.headers = {header[0].lower(): header for header in headers.items()}
-
-    def __call__(
-        self, environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
+    def add(environ: dict[str, Any], start_response: Any) -> Any:
         id_header = ("X-Request-ID", request_id(environ))
 
         def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
-            missing = self.headers.copy()
+            missing = by_name.copy()
             for name, _ in headers:
                 missing.pop(name.lower(), None)
             headers += [*missing.values(), id_header]
             return start_response(status, headers, *exc_info)
 
-        return self.wsgi_app(environ, start)
+        return wsgi_app(environ, start)
+
+    return add
 
 
 def version_static_files(app: Flask) -> None:
     """Put a hash of its content into each static file's URL, and cache it for a year."""
     folder = Path(app.static_folder or "")
+    files = [path for path in folder.rglob("*") if path.is_file()]
     versions = {
-        path.relative_to(folder).as_posix(): hashlib.sha256(
-            path.read_bytes()
-        ).hexdigest()
-        for path in folder.rglob("*")
-        if path.is_file()
+        file.relative_to(folder).as_posix(): sha256(file.read_bytes()).hexdigest()
+        for file in files
     }
 
     @app.url_defaults
@@ -129,8 +124,7 @@ def version_static_files(app: Flask) -> None:
         # Not under another release's version: while a deploy takes over, its URL may
         # come here, and this file would stay under it for a year.
         if filename in versions and request.args.get("v") == versions[filename]:
-            cache = f"public, max-age={ONE_YEAR}, immutable"
-            response.headers["Cache-Control"] = cache
+            response.headers["Cache-Control"] = f"public, max-age={ONE_YEAR}, immutable"
         return response
 
     app.view_functions["static"] = send_versioned

@@ -1,6 +1,6 @@
 """The visit counter."""
 
-from flask import Blueprint, current_app, redirect, render_template, url_for
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from .errors import prefers_html
@@ -13,7 +13,7 @@ bp = Blueprint("views", __name__)
 def index() -> ResponseReturnValue:
     """Count this visit, and show the count as a page or as JSON."""
     views = session.increment("views")
-    if not prefers_html():
+    if not prefers_html(request):
         return {"views": views}
     return render_template(
         "index.html",

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,7 @@ SETTINGS = (
     "SECRET_FALLBACKS",
     "SESSION_IDLE_TIMEOUT",
     "SESSION_LIFETIME",
+    "TRUSTED_HOSTS",
     "TRUSTED_PROXIES",
     "WEB_THREADS",
 )
@@ -63,13 +65,20 @@ def client(app: Flask) -> FlaskClient:
     return app.test_client()
 
 
+def free_port() -> int:
+    """Return a port on which nobody listens, for a server that cannot choose one."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     """A Valkey server, which is Redis' open continuation, of the tests' own."""
     with tempfile.TemporaryDirectory(prefix="valkey-") as folder:
-        socket = Path(folder) / "socket"
-        with ValkeyServer(port=0, unix_socket_path=socket):
-            yield f"unix://{socket}"
+        path = Path(folder) / "socket"
+        with ValkeyServer(port=0, unix_socket_path=path):
+            yield f"unix://{path}"
 
 
 @pytest.fixture

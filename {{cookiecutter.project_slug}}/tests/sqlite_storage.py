@@ -4,9 +4,9 @@ import json
 import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
-from app.sessions import Storage, StorageUnavailable, add
+from app.sessions import ENDED_FOR, SessionEnded, Storage, StorageUnavailable, add
 
 
 class SQLiteStorage(Storage):
@@ -50,20 +50,21 @@ class SQLiteStorage(Storage):
             record[field] = str(add(record.get(field, "0"), by))
             return int(record[field])
 
-    def delete(self, key: str) -> None:
-        self.take(key)
-
-    def take(self, key: str) -> dict[str, str] | None:
-        with self._record(key, 1) as record:
-            taken = dict(record)
-            record.clear()
-            return taken or None
+    def delete(self, key: str) -> dict[str, str] | None:
+        with (
+            suppress(SessionEnded),
+            self._record(key, ENDED_FOR, end=True) as record,
+        ):
+            return record or None
+        return None
 
     def ping(self) -> None:
         self.load("", 1)
 
     @contextmanager
-    def _record(self, key: str, ttl: int) -> Iterator[dict[str, str]]:
+    def _record(
+        self, key: str, ttl: int, *, end: bool = False
+    ) -> Iterator[dict[str, str]]:
         try:
             with closing(sqlite3.connect(self._path, timeout=1)) as database, database:
                 run = database.execute
@@ -71,9 +72,12 @@ class SQLiteStorage(Storage):
                 run("DELETE FROM sessions WHERE expiry <= ?", [time.time()])
                 rows = run("DELETE FROM sessions WHERE key = ? RETURNING record", [key])
                 record = json.loads((rows.fetchone() or ["{}"])[0])
+                if record is None:
+                    raise SessionEnded  # the row stays as it was
                 yield record  # to read and to change; nobody else can meanwhile
-                if record:
-                    row = key, json.dumps(record), time.time() + ttl
+                if record or end:
+                    text = json.dumps(None if end else record)
+                    row = key, text, time.time() + ttl
                     run("INSERT INTO sessions VALUES (?, ?, ?)", row)
         except sqlite3.Error as error:
             raise StorageUnavailable(str(error)) from error

@@ -13,7 +13,7 @@ from threading import Barrier
 
 import pytest
 
-from app.sessions import Storage
+from app.sessions import SessionEnded, Storage
 
 MAX = 2**63 - 1
 
@@ -97,16 +97,31 @@ class StorageContract:
             storage.increment(key, "n", 1, 60, create=False)
         assert storage.load(key, 60) == {"n": text}
 
-    def test_a_deleted_record_is_gone(self, storage: Storage, key: str) -> None:
-        storage.save(key, {"a": "1"}, (), 60, create=True)
-        storage.delete(key)
-        assert storage.load(key, 60) is None
-        storage.delete(key)
+    def test_deletes_a_record_and_returns_it(self, storage: Storage, key: str) -> None:
+        storage.save(key, {"a": "1", "b": "2"}, (), 60, create=True)
+        assert storage.delete(key) == {"a": "1", "b": "2"}
+        assert storage.delete(key) is None
 
-    def test_takes_a_record_away(self, storage: Storage, key: str) -> None:
-        storage.save(key, {"a": "1"}, (), 60, create=True)
-        assert storage.take(key) == {"a": "1"}
-        assert storage.take(key) is None
+    @pytest.mark.parametrize("create", [False, True])
+    @pytest.mark.parametrize("existed", [False, True])
+    def test_a_deleted_key_is_ended_for_a_minute_whatever_is_tried(
+        self, storage: Storage, key: str, existed: bool, create: bool
+    ) -> None:
+        if existed:
+            storage.save(key, {"n": "1"}, (), 600, create=True)
+        storage.delete(key)
+        for _ in range(2):
+            self.assert_ended(storage, key, create)
+            assert storage.delete(key) is None
+
+    def assert_ended(self, storage: Storage, key: str, create: bool) -> None:
+        with pytest.raises(SessionEnded):
+            storage.load(key, 600)
+        with pytest.raises(SessionEnded):
+            storage.increment(key, "n", 1, 600, create=create)
+        for changed, removed in [({"n": "2"}, ()), ({}, ["n"]), ({}, ())]:
+            with pytest.raises(SessionEnded):
+                storage.save(key, changed, removed, 600, create=create)
 
     def test_records_do_not_mix(self, storage: Storage, key: str) -> None:
         storage.save(key, {"a": "1"}, (), 60, create=True)
@@ -166,11 +181,11 @@ class StorageContract:
         assert record is not None
         assert len(record) == 201
 
-    def test_one_of_many_takes_the_record(self, storage: Storage, key: str) -> None:
+    def test_one_of_many_deletes_the_record(self, storage: Storage, key: str) -> None:
         storage.save(key, {"a": "1"}, (), 60, create=True)
         with ThreadPoolExecutor(8) as threads:
-            taken = list(threads.map(storage.take, [key] * 16))
-        assert [record for record in taken if record] == [{"a": "1"}]
+            deleted = list(threads.map(storage.delete, [key] * 16))
+        assert [record for record in deleted if record] == [{"a": "1"}]
 
     def test_ping_returns_while_the_storage_works(self, storage: Storage) -> None:
         storage.ping()

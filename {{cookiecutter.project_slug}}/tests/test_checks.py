@@ -1,7 +1,9 @@
-"""`flask check` says what stands in the way of a deployment, and how to mend it."""
+"""`flask check` says what stands in the way of a deployment, and how to fix it."""
 
 import json
+import re
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from click.testing import Result
 from redis import Redis
 
 from app import create_app
-from app.sessions import MemoryStorage, Storage
+from app.sessions import MemoryStorage, RedisStorage, Storage
 
 SECRET = "0123456789abcdef-0123456789abcdef"  # noqa: S105
 PASSWORD = "hunter2"  # noqa: S105
@@ -89,6 +91,51 @@ def test_fails_when_redis_refuses_the_password(
     assert result.exit_code == 1
     assert "password" in result.output
     assert PASSWORD not in result.output
+
+
+@pytest.fixture
+def restricted(redis: Redis, redis_url: str) -> Iterator[str]:
+    """The address for a user as some hosts make them, without dangerous commands."""
+    rules = ("~*", "&*", "+@all", "-@dangerous")
+    redis.execute_command("ACL SETUSER", "guest", "on", f">{PASSWORD}", *rules)
+    yield redis_url.replace("unix://", f"unix://guest:{PASSWORD}@")
+    redis.execute_command("ACL DELUSER", "guest")
+
+
+def test_says_what_it_cannot_find_out_where_info_is_forbidden(
+    restricted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_URL", restricted)
+    result = check()
+    assert result.exit_code == 0, result.output
+    assert PASSWORD not in result.output
+    lines = result.output.splitlines()
+    assert any(line.startswith("warning INFO ") for line in lines)
+    for field in FIELDS:
+        assert any(line.startswith(f"warning {field} ") for line in lines)
+    assert create_app().test_client().get("/").status_code == 200
+
+
+FIELDS = ["maxclients", "maxmemory", "maxmemory_policy", "redis_version", "used_memory"]
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_says_what_it_cannot_find_out_where_info_lacks_a_field(
+    redis: Redis, field: str
+) -> None:
+    """As the INFO of some hosts does; here it is cut out of the server's answer."""
+    own = redis.response_callbacks["INFO"]
+    without = re.compile(rf"^{field}:.*\r\n", re.MULTILINE)
+
+    def cut(reply: bytes, **options: object) -> object:
+        return own(without.sub("", reply.decode()).encode(), **options)
+
+    redis.set_response_callback("INFO", cut)
+    result = check(storage=RedisStorage(redis))
+    redis.set_response_callback("INFO", own)
+    assert result.exit_code == 0, result.output
+    unknown = [line for line in result.output.splitlines() if "found out" in line]
+    assert [line.split()[:2] for line in unknown] == [["warning", field]]
 
 
 def test_asks_any_storage(monkeypatch: pytest.MonkeyPatch) -> None:

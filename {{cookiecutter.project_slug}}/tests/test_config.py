@@ -1,11 +1,14 @@
 """Settings: what is read, what is refused, and in which words."""
 
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from app import config, create_app
-from app.config import ConfigurationError, Settings, load_settings
+from app.config import Settings, load_settings
+from app.environment import ConfigurationError
 from app.sessions import MemoryStorage, RedisStorage
 
 GOOD = "0123456789abcdef-0123456789abcdef"
@@ -53,6 +56,82 @@ def test_the_environment_goes_before_the_env_file(
     monkeypatch.delenv("WEB_THREADS")
     settings = load_settings()
     assert (settings.port, settings.threads) == (2222, 7)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "PORT=1234\nLOG_LEVEL=DEBUG",
+        "\ufeffPORT=1234\nLOG_LEVEL=DEBUG\n",
+        "PORT=1234\r\nLOG_LEVEL=DEBUG\r\n",
+        "export PORT=1234\nexport LOG_LEVEL=DEBUG\n",
+        "PORT=\"1234\"\nLOG_LEVEL='DEBUG'\n",
+        "PORT=1234 # a port\n\n# a comment\n LOG_LEVEL = DEBUG  # a level\n",
+    ],
+    ids=["plain", "BOM", "CRLF", "export", "quotes", "comments"],
+)
+def test_the_env_file_is_read_as_python_dotenv_documents_it(
+    env_file: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    env_file.write_bytes(text.encode())
+    monkeypatch.delenv("PORT")
+    monkeypatch.delenv("LOG_LEVEL")
+    settings = load_settings()
+    assert (settings.port, settings.log_level) == (1234, "DEBUG")
+
+
+def test_an_env_file_in_another_encoding_is_refused_by_name(env_file: Path) -> None:
+    env_file.write_text("PORT=1234", encoding="utf-16")  # as PowerShell does
+    assert refusal().startswith(".env is not UTF-8; fix it with: iconv -f UTF-16 ")
+    env_file.write_text("PORT=1234", encoding="utf-16-le")
+    assert refusal().startswith(".env is not UTF-8; fix it with: iconv ")
+
+
+def test_an_env_file_that_may_not_be_read_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        path = Path(folder) / ".env"
+        path.touch(mode=0o000)
+        monkeypatch.setattr(config, "ENV_FILE", path)
+        user = os.geteuid()
+        if user == 0:  # who may read everything
+            os.seteuid(65534)
+        try:
+            message = refusal()
+        finally:
+            os.seteuid(user)
+    assert message.startswith(".env cannot be read (Permission denied); fix it with: ")
+
+
+def test_an_env_file_for_development_does_not_override_another_stages_secret(
+    env_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It came along with a copy of the project, where the host has set SECRET."""
+    env_file.write_text(f"APP_ENV=development\nSECRET=dev-{GOOD}\n")
+    monkeypatch.setenv("SECRET", GOOD)
+    for variable in ("unset", "set by the flask command, which has read .env"):
+        if variable == "unset":
+            monkeypatch.delenv("APP_ENV")
+        message = refusal()
+        assert message.startswith(".env says development, but ")
+        assert "fix it with: rm .env " in message
+        assert GOOD not in message
+        assert len(message.splitlines()) == 1
+    monkeypatch.setenv("APP_ENV", "production")
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1")
+    assert load_settings().production
+
+
+@pytest.mark.parametrize("secret", ["", "mine", f"dev-{GOOD}"])
+def test_an_env_file_for_development_goes_with_secrets_of_development(
+    env_file: Path, monkeypatch: pytest.MonkeyPatch, secret: str
+) -> None:
+    env_file.write_text("APP_ENV=development\nSECRET=mine\n")
+    monkeypatch.delenv("APP_ENV")
+    monkeypatch.setenv("SECRET", secret)
+    assert not load_settings().production
 
 
 @pytest.mark.parametrize(
@@ -104,7 +183,10 @@ def test_production_needs_a_redis(production: pytest.MonkeyPatch) -> None:
     production.setenv("REDIS_URL", "")
     assert "export REDIS_URL=redis://" in refusal()
     production.setenv("DYNO", "web.1")
-    assert "heroku addons:create heroku-redis" in refusal()
+    message = refusal()
+    # While the add-on is being made, a second one would be made, and billed.
+    assert message.index("heroku addons:wait") < message.index("heroku addons:create")
+    assert message.endswith("heroku addons:create heroku-redis:mini --wait")
 
 
 def test_production_does_with_memory_when_told_to(
@@ -147,7 +229,7 @@ def test_a_wrong_redis_url_is_refused_without_printing_its_password(
 ) -> None:
     monkeypatch.setenv("REDIS_URL", url)
     message = refusal()
-    assert message.startswith("REDIS_URL is no address of a Redis: ")
+    assert message.startswith("REDIS_URL is not a Redis URL: ")
     assert "export REDIS_URL=redis://127.0.0.1:6379/0" in message
     assert PASSWORD not in message
     assert len(message.splitlines()) == 1
@@ -190,6 +272,25 @@ def test_a_number_that_is_none_is_named(
     message = refusal()
     assert message.startswith(f"{name} is '{value}', not a whole number from ")
     assert f"export {name}=" in message
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        "https://example.com",
+        "example.com:8000",
+        "a.example, ,b_c",
+        "*.example.com",
+        "é",
+    ],
+)
+def test_a_trusted_host_that_is_not_a_host_name_is_named(
+    monkeypatch: pytest.MonkeyPatch, hosts: str
+) -> None:
+    monkeypatch.setenv("TRUSTED_HOSTS", hosts)
+    message = refusal()
+    assert message.startswith("TRUSTED_HOSTS has '")
+    assert "export TRUSTED_HOSTS=www.example.com" in message
 
 
 def test_every_wrong_setting_gets_its_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from app import create_app
-from app.sessions import MemoryStorage, RedisStorage
+from app.config import Settings
+from app.sessions import MemoryStorage, RedisStorage, ServerSideSessionInterface
 from app.sessions.signer import Signer
 
 DAY = 24 * 60 * 60
@@ -103,6 +104,37 @@ def test_is_bound_to_host_and_https_in_production(
     assert expected <= set(cleared.headers["Set-Cookie"].split("; "))
 
 
+def test_domain_and_partitioned_are_those_of_flasks_settings(
+    make_client: Callable[..., FlaskClient],
+) -> None:
+    client = make_client()
+    client.application.config["SESSION_COOKIE_DOMAIN"] = "example.com"
+    client.application.config["SESSION_COOKIE_PARTITIONED"] = True
+    cookie = client.get("/").headers["Set-Cookie"]
+    assert {"Domain=example.com", "Partitioned"} <= set(cookie.split("; "))
+
+
+def test_a_domain_beside_the_host_prefix_stops_the_start(
+    make_client: Callable[..., FlaskClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for_flask = Settings.for_flask
+
+    def with_domain(self: Settings) -> dict[str, Any]:
+        return {**for_flask(self), "SESSION_COOKIE_DOMAIN": "example.com"}
+
+    monkeypatch.setattr(Settings, "for_flask", with_domain)
+    with pytest.raises(SystemExit, match=r"SESSION_COOKIE_DOMAIN .* fix it with: "):
+        make_client(APP_ENV="", SECRET="0123456789abcdef0123456789abcdef")
+
+
+@pytest.mark.parametrize("secrets", ["a text of some length", [], [""], ["a", ""]])
+def test_secrets_are_a_list_of_texts_none_of_them_empty(secrets: Any) -> None:
+    with pytest.raises(ValueError, match="secrets"):
+        ServerSideSessionInterface(
+            MemoryStorage(), secrets, idle_timeout=60, lifetime=60
+        )
+
+
 def test_is_sent_once(client: FlaskClient) -> None:
     assert len(client.get("/").headers.getlist("Set-Cookie")) == 1
     assert "Set-Cookie" not in client.get("/").headers
@@ -112,9 +144,10 @@ def test_is_sent_once(client: FlaskClient) -> None:
     "header",
     ["{}", "theme=dark; {}; lang=en", "my-{}x; {}", "{}; session=another", ";;{};="],
 )
-def test_is_found_among_others(client: FlaskClient, header: str) -> None:
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_is_found_among_others(client: FlaskClient, header: str, quote: str) -> None:
     client.get("/")
-    cookie = f"session={cookie_of(client)}"
+    cookie = f"session={quote}{cookie_of(client)}{quote}"
     other = client.application.test_client(use_cookies=False)
     answer = other.get("/", headers={"Cookie": header.replace("{}", cookie)})
     assert answer.json == {"views": 2}
@@ -136,7 +169,7 @@ def test_an_id_without_a_record_is_replaced(
 ) -> None:
     client.get("/")
     old = cookie_of(client)
-    storage.delete(storage.asked[0][0])
+    storage._records.clear()
     assert client.get("/").json == {"views": 1}
     assert cookie_of(client) != old
 

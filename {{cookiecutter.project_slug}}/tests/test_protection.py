@@ -29,7 +29,6 @@ def make_client(monkeypatch: pytest.MonkeyPatch) -> MakeClient:
 
 
 def where() -> dict[str, str | None]:
-
     return {"scheme": request.scheme, "client": request.remote_addr}
 
 
@@ -49,18 +48,75 @@ def test_believes_the_last_proxy_on_heroku_or_when_told_to(
     assert answer.json == {"scheme": "https", "client": "203.0.113.7"}
 
 
+def test_the_scheme_is_what_the_nearest_proxy_says(make_client: MakeClient) -> None:
+    """However many proxies add an address: not each of them adds a scheme."""
+    client = make_client(TRUSTED_PROXIES="2")
+    answer = client.get("/where", headers=FORWARDED)
+    assert answer.json == {"scheme": "https", "client": "6.6.6.6"}
+    several = FORWARDED | {"X-Forwarded-Proto": "https, http"}
+    assert client.get("/where", headers=several).location == "https://localhost/where"
+
+
+HTTP = {"X-Forwarded-Proto": "http"}
+
+
+@pytest.mark.parametrize("path", ["/", "//where", "//healthz", "/static/style.css"])
+@pytest.mark.parametrize("headers", [FORWARDED, HTTP], ids=["https", "http"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "www.example.com.evil.example",
+        "xwww.example.com",
+        "b.www.example.com",
+        "a@www.example.com",
+        "",
+    ],
+)
+def test_a_request_for_another_host_is_refused_not_redirected(
+    make_client: MakeClient, path: str, headers: dict[str, str], host: str
+) -> None:
+    client = make_client(TRUSTED_HOSTS="www.example.com", TRUSTED_PROXIES="1")
+    answer = client.get(path, headers=headers | {"Host": host})
+    assert answer.status_code == 400
+    assert answer.location is None
+    assert "evil" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["www.example.com", "WWW.Example.Com", "www.example.com:8000", "a.b.example"],
+)
+def test_a_request_for_a_trusted_host_is_answered(
+    make_client: MakeClient, host: str
+) -> None:
+    client = make_client(TRUSTED_HOSTS="WWW.example.com, .b.example")
+    assert client.get("/", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_health_checks_come_by_any_host_name(
+    make_client: MakeClient, path: str
+) -> None:
+    client = make_client(TRUSTED_HOSTS="www.example.com")
+    assert client.get(path, headers={"Host": "10.0.0.7:8000"}).status_code == 200
+
+
+def test_any_host_will_do_where_none_is_named(client: FlaskClient) -> None:
+    assert client.get("/", headers={"Host": "evil.example"}).status_code == 200
+
+
 def test_leads_from_http_to_https_when_the_proxy_says_http(
     make_client: MakeClient,
 ) -> None:
     client = make_client(TRUSTED_PROXIES="1")
-    http = {"X-Forwarded-Proto": "http"}
-    answer = client.post("/reset?a=1", headers=http, base_url="http://example.com")
+    answer = client.post("/reset?a=1", headers=HTTP, base_url="http://example.com")
     assert answer.status_code == 308
     assert answer.location == "https://example.com/reset?a=1"
-    assert client.get("/healthz", headers=http).status_code == 200
+    assert client.get("/healthz", headers=HTTP).status_code == 200
     assert client.get("/", headers=FORWARDED).status_code == 200
     assert client.get("/").status_code == 200
-    assert make_client(TRUSTED_PROXIES="0").get("/", headers=http).status_code == 200
+    assert make_client(TRUSTED_PROXIES="0").get("/", headers=HTTP).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/nowhere", "/healthz", "/static/style.css"])

@@ -1,19 +1,22 @@
 """What a session promises to a view, on each storage."""
 
+import copy
 import datetime
 import logging
 import uuid
 from collections.abc import Callable
 from typing import Any
 
+import flask
 import pytest
 from flask import Flask, Response, abort, stream_with_context
+from flask.json.tag import TaggedJSONSerializer
 from markupsafe import Markup
 from redis import Redis
 from werkzeug.test import TestResponse
 
 from app import create_app
-from app.sessions import MemoryStorage, RedisStorage, Storage, session
+from app.sessions import RedisStorage, SessionEnded, Storage, session
 from tests.sqlite_storage import SQLiteStorage
 
 Action = Callable[[], object]
@@ -69,11 +72,11 @@ def put(**values: Any) -> Action:
     return lambda: session.update(values)
 
 
-def clear() -> None:
+def clear() -> Any:
     session.clear()
 
 
-def regenerate() -> None:
+def regenerate() -> Any:
     session.regenerate()
 
 
@@ -95,7 +98,7 @@ def calls(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         monkeypatch.setattr(storage, name, called)
 
-    for name in "load", "save", "increment", "delete", "take":
+    for name in "load", "save", "increment", "delete":
         record(name)
     return names
 
@@ -114,6 +117,36 @@ def test_is_a_mapping_that_lasts(browser: Browser) -> None:
     assert browser.do(lambda: session.setdefault("b", 3)) == [2]
 
 
+def test_does_what_flasks_own_session_does_as_a_dict(browser: Browser) -> None:
+    browser.do(put(a=1, b=[2]))
+
+    def use() -> None:
+        own: Any = session._get_current_object()  # type: ignore[attr-defined]
+        same = {"a": 1, "b": [2]}
+        assert own.copy() == copy.copy(own) == copy.deepcopy(own) == own == same
+        assert copy.deepcopy(own)["b"] is not own["b"]
+        assert [*reversed(own)] == [*reversed([*own])]
+        assert own | {"c": 3} == {**same, "c": 3}
+        other: dict[str, Any] = {"a": 0, "c": 3}
+        assert other | own == {**same, "c": 3}
+        assert own.fromkeys(["x"], 1) == {"x": 1}
+        assert "a" not in repr(own).split()[1:]
+        assert "2" not in repr(own)
+        flask.session |= {"d": 4}  # type: ignore[operator]
+
+    browser.do(use)
+    assert browser.do(contents) == {"a": 1, "b": [2], "d": 4}
+
+
+def test_permanent_is_a_remembered_flag_that_does_not_change_the_cookie(
+    browser: Browser,
+) -> None:
+    assert browser.do(lambda: session.permanent) is False
+    answer = browser.request(lambda: setattr(session, "permanent", True))
+    assert "Max-Age=7776000" in answer.headers["Set-Cookie"]
+    assert browser.do(lambda: session.permanent) is True
+
+
 def test_two_visitors_have_two_sessions(browser: Browser) -> None:
     other = Browser(browser.app)
     browser.do(put(name="one"))
@@ -126,11 +159,27 @@ def test_is_loaded_only_when_it_is_used(browser: Browser, calls: list[str]) -> N
     browser.do(put(a=1))
     calls.clear()
     browser.do(lambda: [session.new, session.modified, session.accessed])
-    browser.do(lambda: session.permanent)
     browser.client.get("/healthz")
     browser.client.get("/nowhere")
     browser.client.get("/static/style.css").close()
     assert calls == []
+
+
+def test_decodes_only_the_values_that_are_used(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser.do(lambda: session.update({f"key {n}": [n] for n in range(200)}))
+    decoded: list[str] = []
+
+    class Serializer(TaggedJSONSerializer):
+        def loads(self, text: str) -> Any:
+            decoded.append(text)
+            return super().loads(text)
+
+    monkeypatch.setattr("app.sessions.values.serializer", Serializer())
+    browser.do(lambda: session["key 7"])
+    browser.do(lambda: "key 8" in session)
+    assert decoded == ["[7]", "[8]"]
 
 
 def test_takes_one_round_trip_to_read_one_to_change_one_to_count(
@@ -224,7 +273,9 @@ def test_a_key_that_is_no_text_is_refused(browser: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [object(), {1, 2}, 1j, [10**5000]], ids=["object", "set", "complex", "int"]
+    "value",
+    [object(), {1, 2}, 1j, 10**5000, [10**5000], "\ud800", {"a": ["\ud800"]}],
+    ids=["object", "set", "complex", "int", "ints", "surrogate", "surrogates"],
 )
 def test_a_value_that_cannot_be_stored_names_its_key_and_writes_nothing(
     browser: Browser, value: object
@@ -232,6 +283,30 @@ def test_a_value_that_cannot_be_stored_names_its_key_and_writes_nothing(
     browser.do(put(a=1))
     with pytest.raises(TypeError, match=r"session\['bad'\]"):
         browser.do(put(a=2, bad=value))
+    assert browser.do(contents) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "action",
+    [lambda: session.update({"\ud800": 1}), lambda: session.increment("\ud800")],
+    ids=["set", "increment"],
+)
+def test_a_key_that_cannot_be_stored_is_named_and_no_storage_is_asked(
+    browser: Browser, calls: list[str], action: Action
+) -> None:
+    with pytest.raises(TypeError, match=r"session\['\\ud800'\]"):
+        browser.do(action)
+    assert calls == []
+
+
+def test_a_value_that_cannot_be_stored_after_clear_changes_nothing(
+    browser: Browser,
+) -> None:
+    browser.do(put(a=1))
+    browser.app.testing = False
+    answer = browser.request(lambda: [clear(), session.update(bad=object())])
+    assert answer.status_code == 500
+    assert "Set-Cookie" not in answer.headers
     assert browser.do(contents) == {"a": 1}
 
 
@@ -292,7 +367,7 @@ def test_a_read_after_an_increment_sees_it(browser: Browser) -> None:
     ) == [5, 6, 6, "x"]
 
 
-@pytest.mark.parametrize("value", ["text", 1.5, True, None, [1]])
+@pytest.mark.parametrize("value", ["text", 1.5, True, None, [1], 10**30])
 def test_increment_of_anything_but_an_int_names_the_key(
     browser: Browser, value: object
 ) -> None:
@@ -304,7 +379,7 @@ def test_increment_of_anything_but_an_int_names_the_key(
     assert browser.do(contents) == {"n": value}
 
 
-@pytest.mark.parametrize(("value", "by"), [(MAX, 1), (-MAX, -2), (10**30, 1)])
+@pytest.mark.parametrize(("value", "by"), [(MAX, 1), (-MAX, -2)])
 def test_increment_beyond_64_bits_is_refused(
     browser: Browser, value: int, by: int
 ) -> None:
@@ -312,6 +387,37 @@ def test_increment_beyond_64_bits_is_refused(
     with pytest.raises(OverflowError, match=r"session\['n'\]"):
         browser.do(lambda: session.increment("n", by))
     assert browser.do(contents) == {"n": value}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_increment_that_overflows_in_a_new_session_is_refused(
+    browser: Browser, calls: list[str], method: str
+) -> None:
+    def count() -> None:
+        session.increment("n", MAX)
+        session.increment("n")
+
+    with pytest.raises(OverflowError):
+        browser.do(count, method)
+    assert calls == ["increment", "increment", "load"]
+
+
+@pytest.mark.parametrize(
+    ("other", "error"), [("text", TypeError), (MAX, OverflowError)]
+)
+def test_increment_does_not_overwrite_what_another_request_has_set(
+    browser: Browser, other: object, error: type[Exception]
+) -> None:
+    def slow() -> None:
+        assert session["n"] == 1
+        tab.do(put(n=other))
+        with pytest.raises(error, match=r"session\['n'\]"):
+            session.increment("n")
+
+    browser.do(put(n=1))
+    tab = browser.twin()
+    browser.do(slow)
+    assert browser.do(contents) == {"n": other}
 
 
 @pytest.mark.parametrize("by", [1.5, "1", True, None])
@@ -330,7 +436,7 @@ def test_clear_deletes_the_record_and_expires_the_cookie(
     stolen = browser.twin()
     calls.clear()
     answer = browser.request(clear)
-    assert calls == ["delete"]
+    assert calls == ["load", "delete"]
     cookie = answer.headers["Set-Cookie"]
     assert cookie.startswith("session=;")
     for attribute in "Max-Age=0", "Path=/", "HttpOnly", "SameSite=Lax":
@@ -357,9 +463,10 @@ def test_clear_and_new_values_start_a_new_session(browser: Browser) -> None:
 def test_removing_the_last_key_ends_the_session(browser: Browser) -> None:
     browser.do(put(a=1))
     old = browser.twin()
-    answer = browser.request(lambda: session.pop("a"))
-    assert answer.headers["Set-Cookie"].startswith("session=;")
+    browser.do(lambda: session.pop("a"))
     assert old.do(lambda: [session.get("a"), session.new]) == [None, True]
+    browser.do(put(b=1))
+    assert browser.cookie != old.cookie
 
 
 def test_removing_the_last_key_keeps_what_another_request_added(
@@ -421,14 +528,13 @@ def test_regenerate_keeps_what_others_wrote_meanwhile(
 
     browser.do(put(a=1, b=2, n=0))
     tab = browser.twin()
-    take = storage.take
+    delete = storage.delete
 
     def at_the_last_moment(key: str) -> dict[str, str] | None:
-        monkeypatch.setattr(storage, "take", take)
         tab.do(lambda: [session.increment("n"), session.update(c=3), session.pop("b")])
-        return take(key)
+        return delete(key)
 
-    monkeypatch.setattr(storage, "take", at_the_last_moment)
+    monkeypatch.setattr(storage, "delete", at_the_last_moment)
     browser.do(move)
     assert browser.do(contents) == {"a": 2, "n": 1, "c": 3}
 
@@ -442,22 +548,23 @@ def test_regenerate_does_not_revive_what_was_destroyed_meanwhile(
 ) -> None:
     browser.do(put(a=1))
     tab = browser.twin()
-    take = storage.take
-    copies: list[str] = []
     delete = storage.delete
+    deleted: list[str] = []
+
+    def note(key: str) -> dict[str, str] | None:
+        deleted.append(key)
+        return delete(key)
 
     def at_the_last_moment(key: str) -> dict[str, str] | None:
-        monkeypatch.setattr(storage, "take", take)
+        monkeypatch.setattr(storage, "delete", note)
         tab.do(late)
-        monkeypatch.setattr(storage, "delete", lambda key: copies.append(key))
-        return take(key)
+        return delete(key)
 
-    monkeypatch.setattr(storage, "take", at_the_last_moment)
+    monkeypatch.setattr(storage, "delete", at_the_last_moment)
     answer = browser.request(regenerate)
     assert "Set-Cookie" not in answer.headers
-    assert len(copies) == 1
-    assert storage.load(copies[0], 60) == {"a": "1"}
-    delete(copies[0])
+    with pytest.raises(SessionEnded):
+        storage.load(deleted[-1], 60)  # the copy
     assert tab.do(contents) == ({} if late is clear else {"a": 1})
 
 
@@ -509,7 +616,8 @@ def test_a_session_destroyed_meanwhile_stays_destroyed(
         late()
 
     def writes() -> int:
-        return len(storage) if isinstance(storage, MemoryStorage) else 0
+        records = getattr(storage, "_records", {})
+        return sum(fields is not None for _, fields in records.values())
 
     browser.do(put(a=[], n=5))
     tab, thief = browser.twin(), browser.twin()
@@ -535,15 +643,102 @@ def test_increments_of_a_destroyed_session_count_on_for_their_own_request(
 
 @pytest.mark.parametrize("action", [put(b=2), lambda: session.increment("b", 2)])
 def test_a_session_that_was_gone_before_starts_anew_under_a_new_id(
-    browser: Browser, action: Action
+    browser: Browser, storage: Storage, action: Action
 ) -> None:
     browser.do(put(a=1))
     old = browser.twin()
-    browser.twin().do(clear)
+    forget_all(storage)
     browser.do(action)
     assert browser.cookie != old.cookie
     assert browser.do(contents) == {"b": 2}
     assert old.do(contents) == {}
+
+
+@pytest.mark.parametrize("seen", [contents, lambda: session.increment("n")])
+@pytest.mark.parametrize("late", [put(b=2), lambda: session.increment("n"), regenerate])
+def test_a_session_that_vanishes_during_a_request_is_not_brought_back(
+    browser: Browser, storage: Storage, seen: Action, late: Action
+) -> None:
+    def slow() -> None:
+        seen()
+        forget_all(storage)
+        late()
+
+    browser.do(put(a=1))
+    answer = browser.request(slow)
+    assert "Set-Cookie" not in answer.headers
+    assert browser.do(contents) == {}
+
+
+def test_a_session_made_in_place_of_a_lost_one_and_cleared_leaves_nothing(
+    browser: Browser, storage: Storage
+) -> None:
+    browser.do(put(a=1))
+    old = browser.cookie
+    forget_all(storage)
+    browser.do(lambda: [session.increment("n"), clear()])
+    assert browser.cookie == old
+    assert browser.do(contents) == {}
+
+
+@pytest.mark.parametrize("read", [False, True])
+def test_a_cookie_without_a_record_expires_when_it_is_cleared(
+    browser: Browser, storage: Storage, read: bool
+) -> None:
+    browser.do(put(a=1))
+    forget_all(storage)
+    browser.do(lambda: [read and session.get("a"), clear()])
+    assert browser.cookie is None
+
+
+def forget_all(storage: Storage) -> None:
+    """Empty the storage, as a Redis without persistence does when it restarts."""
+    if isinstance(storage, RedisStorage):
+        storage.client.execute_command("FLUSHALL")
+    else:
+        vars(storage)["_records"].clear()
+
+
+# An id that was ended less than a minute ago
+
+
+@pytest.mark.parametrize("end", ["regenerate", "clear", "clear and set"])
+@pytest.mark.parametrize(
+    "late",
+    [
+        contents,
+        put(b=2),
+        clear,
+        regenerate,
+        lambda: session.increment("n"),
+        lambda: [clear(), session.update(b=2)],
+        lambda: [session.get("a"), clear(), session.update(b=2)],
+        lambda: [session.update(b=2), regenerate()],
+    ],
+    ids=["read", "set", "clear", "regenerate", "count", "login", "read, login", "move"],
+)
+def test_a_late_request_finds_nothing_writes_nothing_and_gets_no_cookie(
+    browser: Browser, calls: list[str], storage: Storage, end: str, late: Action
+) -> None:
+    """Or its cookie would replace a newer one, and log the visitor out."""
+
+    def log_in_or_out() -> None:
+        if end == "regenerate":
+            session.regenerate()
+        else:
+            session.clear()
+        if end != "clear":
+            session["user"] = 7
+
+    browser.do(put(a=1, n=5))
+    tab = browser.twin()
+    browser.do(log_in_or_out)
+    answer = tab.request(late)
+    assert answer.status_code == 200
+    assert "Set-Cookie" not in answer.headers
+    assert tab.do(lambda: [dict(session), session.increment("n")]) == [{}, 1]
+    expected = {"regenerate": {"a": 1, "n": 5, "user": 7}, "clear": {}}
+    assert browser.do(contents) == expected.get(end, {"user": 7})
 
 
 # Records that are not ours
@@ -552,14 +747,12 @@ def test_a_session_that_was_gone_before_starts_anew_under_a_new_id(
 @pytest.mark.parametrize(
     "text", ["{", "", "\x80\x04.", '{" u":1}', '{" b":5}', "[" * 100_000]
 )
-@pytest.mark.parametrize("action", [contents, lambda: session.increment("n")])
-def test_a_record_that_cannot_be_read_counts_as_absent(
+def test_a_value_that_cannot_be_read_counts_as_absent_and_harms_no_other(
     browser: Browser,
     storage: Storage,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
     text: str,
-    action: Action,
 ) -> None:
     keys: list[str] = []
     save = storage.save
@@ -569,14 +762,17 @@ def test_a_record_that_cannot_be_read_counts_as_absent(
         return save(key, *args, **kwargs)
 
     monkeypatch.setattr(storage, "save", remember)
-    browser.do(put(a=1, n=1))
-    storage.save(keys[0], {"n": text}, (), 60, create=False)
+    browser.do(put(a=1, bad=1))
+    storage.save(keys[0], {"bad": text}, (), 60, create=False)
     with caplog.at_level(logging.ERROR):
-        browser.do(action)
+        for _ in range(3):
+            assert browser.do(contents) == {"a": 1}
+            assert browser.do(lambda: ["bad" in session, len(session)]) == [False, 1]
     assert len(caplog.records) == 1
-    assert storage.load(keys[0], 60) == {"a": "1", "n": text}
-    browser.do(put(b=1))
-    assert browser.do(lambda: "a" in session) is False
+    browser.do(regenerate)  # which keeps it: a newer release may be able to read it
+    assert storage.load(keys[-1], 60) == {"a": "1", "bad": text}
+    assert browser.do(lambda: session.increment("bad", 2)) == 2
+    assert browser.do(contents) == {"a": 1, "bad": 2}
 
 
 def test_a_planted_pickle_is_never_loaded(redis: Redis) -> None:
@@ -613,6 +809,60 @@ def test_a_stream_reads_the_session(browser: Browser) -> None:
 
     browser.do(put(a=1))
     assert browser.request(stream).text == "11"
+
+
+@pytest.mark.parametrize("with_session", [False, True])
+def test_a_stream_is_private_for_whoever_has_a_session(
+    browser: Browser, with_session: bool
+) -> None:
+    """It may read the session while it is sent, when the headers are gone already."""
+
+    def stream() -> Response:
+        return Response(stream_with_context(str(session.get("a")) for _ in range(2)))
+
+    if with_session:
+        browser.do(put(a=1))
+    browser.app.config["ACTIONS"].append(stream)
+    answer = browser.client.get("/do", buffered=False)
+    assert ("Cookie" in answer.vary) is with_session
+    assert (answer.headers.get("Cache-Control") == "private, no-store") is with_session
+    assert answer.text == ("11" if with_session else "NoneNone")
+    static = browser.client.get("/static/style.css")
+    assert "Cookie" not in static.vary
+    static.close()
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("private, max-age=60", "private, max-age=60"),
+        ("no-cache", "no-cache"),
+        ("no-store", "no-store"),
+        ("public, max-age=60", "max-age=60, private"),
+        ("max-age=60", "max-age=60, private"),
+        ("private, s-maxage=60", "private"),
+        ("must-revalidate", "must-revalidate, private"),
+        ('private="X-Name", max-age=60', "private, max-age=60"),
+    ],
+)
+def test_a_views_own_cache_control_is_kept_but_no_shared_cache_may_store(
+    browser: Browser, given: str, sent: str
+) -> None:
+    def own() -> Response:
+        session["a"] = 1
+        headers = {"Cache-Control": given, "Vary": "Accept, cookie"}
+        return Response("own", headers=headers)
+
+    answer = browser.request(own)
+    assert answer.headers["Cache-Control"] == sent
+    assert answer.headers.getlist("Vary") == ["Accept, cookie"]
+
+
+def test_vary_is_added_to_the_views_own(browser: Browser) -> None:
+    def own() -> Response:
+        return Response(str(session.get("a")), headers={"Vary": "Accept, X-Cookie"})
+
+    assert browser.request(own).headers.getlist("Vary") == ["Accept, X-Cookie, Cookie"]
 
 
 def test_used_responses_are_private_and_others_are_not(browser: Browser) -> None:

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from app.sessions import MemoryStorage, RedisStorage, Session, Storage
+from app.sessions import (
+    MemoryStorage,
+    RedisStorage,
+    Session,
+    Storage,
+    StorageUnavailable,
+)
+from app.sessions.record import Record
+from app.sessions.states import Cookie, State
+from tests.failing_storage import FailingStorage
 from tests.sqlite_storage import SQLiteStorage
 
 keys = st.sampled_from(["", "a", "_permanent", "ключ", "n"]) | st.text(max_size=5)
@@ -35,7 +45,7 @@ def increment(session: Any, key: str, by: int) -> object:
     if isinstance(session, Session):
         return session.increment(key, by)
     value = session.get(key, 0)
-    if type(value) is not int:
+    if type(value) is not int or not -(2**63) <= value < 2**63:
         raise TypeError
     if not -(2**63) <= value + by < 2**63:
         raise OverflowError
@@ -73,6 +83,10 @@ steps = st.one_of(
 requests = st.lists(st.lists(steps, max_size=6), max_size=6)
 
 
+def open_session(storage: Storage, session_id: str | None) -> Session:
+    return Session(Record(storage, session_id, ttl=60, new_ttl=60))
+
+
 def outcome(step: Step, target: Any) -> object:
     try:
         return step(target)
@@ -92,19 +106,72 @@ def any_storage(request: pytest.FixtureRequest) -> Any:
             yield SQLiteStorage(str(Path(folder) / "sessions.db"))
 
 
-@settings(
+tries_many = settings(
     max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+
+
+@tries_many
 @given(requests=requests)
 def test_behaves_like_a_dict(any_storage: Storage, requests: list[list[Step]]) -> None:
     model: dict[str, object] = {}
     session_id = None
     for steps in requests:
-        session = Session(any_storage, session_id, ttl=60, new_ttl=60)
+        session = open_session(any_storage, session_id)
         for step in steps:
             assert outcome(step, session) == outcome(step, model)
         session.save()
-        session_id = session.issued or (None if session.ended else session_id)
-        assert dict(Session(any_storage, session_id, ttl=60, new_ttl=60)) == model
+        session_id = id_in_the_browser(session, session_id)
+        assert dict(open_session(any_storage, session_id)) == model
+
+
+failures = st.tuples(st.integers(-1, 4), st.sampled_from(["before", "after"]))
+
+
+@tries_many
+@given(requests=st.lists(st.tuples(st.lists(steps, max_size=6), failures), max_size=6))
+def test_a_failure_leaves_all_of_it_as_it_was_or_as_it_was_to_be(
+    any_storage: Storage, requests: list[tuple[list[Step], tuple[int, str]]]
+) -> None:
+    """Apart from increments, which take effect at once."""
+    before: dict[str, object] = {}
+    session_id = None
+    for steps, (fails_at, how) in requests:
+        storage = FailingStorage(any_storage)
+        storage.fails_at, storage.how = fails_at, how
+        after = deepcopy(before)
+        for step in steps:
+            outcome(step, after)
+        session = open_session(storage, session_id)
+        try:
+            for step in steps:
+                outcome(step, session)
+            session.save()
+        except StorageUnavailable:
+            expected = [before, after]
+        else:
+            expected = [after]
+        session_id = id_in_the_browser(session, session_id)
+        session = open_session(any_storage, session_id)
+        found = dict(session)
+        counted = {key for key in found if type(found[key]) is int}
+        assert without(found, counted) in [without(e, counted) for e in expected]
+        if session.record.state is State.ENDED:
+            session_id = None  # whoever logs out may come back as somebody new
+        before = found
+
+
+def without(state: dict[str, object], keys: set[str]) -> dict[str, object]:
+    return {key: state[key] for key in state.keys() - keys}
+
+
+def id_in_the_browser(session: Session, session_id: str | None) -> str | None:
+    """Return the id that the browser has after a request, if it had this one before."""
+    match session.record.cookie:
+        case Cookie.ISSUE:
+            return session.record.id
+        case Cookie.EXPIRE:
+            return None
+    return session_id

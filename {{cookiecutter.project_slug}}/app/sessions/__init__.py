@@ -17,16 +17,26 @@ import flask
 
 from .interface import ServerSideSessionInterface
 from .session import Session
-from .storage import MemoryStorage, RedisStorage, Storage, StorageUnavailable, add
+from .storage import (
+    ENDED_FOR,
+    MemoryStorage,
+    RedisStorage,
+    SessionEnded,
+    Storage,
+    StorageUnavailable,
+    add,
+)
 
 # flask.session, with its type
 session = cast(Session, flask.session)
 
 __all__ = [
+    "ENDED_FOR",
     "MemoryStorage",
     "RedisStorage",
     "ServerSideSessionInterface",
     "Session",
+    "SessionEnded",
     "Storage",
     "StorageUnavailable",
     "add",

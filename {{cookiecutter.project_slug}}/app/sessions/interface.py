@@ -1,29 +1,19 @@
 """Flask's SessionInterface: the signed id in the cookie, everything else in a storage."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, cast
 
 from flask import Flask, Request, Response
 from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.http import dump_cookie
+from werkzeug.wrappers import Response as WSGIResponse
 
+from .record import Record
 from .session import Session
 from .signer import Signer
+from .states import Cookie
 from .storage import Storage, StorageUnavailable
-
-# What describes a body, and is wrong once the body is replaced.
-BODY_HEADERS = (
-    "Accept-Ranges",
-    "Content-Disposition",
-    "Content-Encoding",
-    "Content-Language",
-    "Content-Location",
-    "Content-Range",
-    "ETag",
-    "Last-Modified",
-    "Location",
-)
 
 
 class ServerSideSessionInterface(SessionInterface):
@@ -31,7 +21,8 @@ class ServerSideSessionInterface(SessionInterface):
 
     `secrets` are the signing keys, the current one first; the others verify only.
     `idle_timeout` and `lifetime` are seconds: how long a session may stay unused, and how
-    long its id is good for altogether.
+    long its id is good for altogether. `show_outage` makes the answer to a request whose
+    session could not be saved; it must not use the session.
     """
 
     def __init__(
@@ -41,10 +32,14 @@ class ServerSideSessionInterface(SessionInterface):
         *,
         idle_timeout: int,
         lifetime: int,
+        show_outage: Callable[[StorageUnavailable], WSGIResponse] = (
+            StorageUnavailable.get_response
+        ),
     ) -> None:
         self.storage = storage
         self._idle_timeout = idle_timeout
         self._lifetime = lifetime
+        self._show_outage = show_outage
         self._signer = Signer(secrets)
 
     def open_session(self, app: Flask, request: Request) -> Session:
@@ -52,12 +47,13 @@ class ServerSideSessionInterface(SessionInterface):
         session_id, age = self._signer.verify(cookie) or (None, 0)
         if age >= self._lifetime:
             session_id = None
-        return Session(
+        record = Record(
             self.storage,
             session_id,
             ttl=min(self._idle_timeout, self._lifetime - age),
             new_ttl=min(self._idle_timeout, self._lifetime),
         )
+        return Session(record)
 
     def save_session(
         self, app: Flask, session: SessionMixin, response: Response
@@ -66,12 +62,12 @@ class ServerSideSessionInterface(SessionInterface):
         try:
             session.save()
         except StorageUnavailable as error:
-            self._replace(response, app.make_response(app.handle_user_exception(error)))
-        else:
-            self._send_cookie(app, session, response)
-        if session.accessed:
-            response.headers.add("Vary", "Cookie")  # beside any other: RFC 9110, 5.3
-            response.headers["Cache-Control"] = "private, no-store"
+            replace(response, self._show_outage(error))
+        self._send_cookie(app, session.record, response)
+        # While it is sent, a stream may read the session of whoever has one.
+        streamed = response.is_streamed and not response.direct_passthrough
+        if session.accessed or (streamed and session.record.has_cookie):
+            forbid_sharing(response)
 
     def _cookie(self, request: Request, name: str) -> str:
         """Return a cookie's value, the first one's if there are several.
@@ -82,41 +78,73 @@ class ServerSideSessionInterface(SessionInterface):
         for cookie in header.split(";"):
             key, _, value = cookie.strip().partition("=")
             if key == name:
-                return value
+                return value.strip('"')  # RFC 6265, 4.1.1
         return ""
 
-    def _send_cookie(self, app: Flask, session: Session, response: Response) -> None:
-        if not (session.issued or session.ended):
+    def _send_cookie(self, app: Flask, record: Record, response: Response) -> None:
+        if record.cookie is Cookie.KEEP:
             return
-        value = self._signer.sign(session.issued) if session.issued else ""
-        attributes = cookie_attributes(
-            max_age=self._lifetime if value else 0,
+        issued = record.cookie is Cookie.ISSUE
+        value = self._signer.sign(record.id) if issued else ""
+        attributes = self._attributes(app, self._lifetime if issued else 0)
+        cookie = f"{self.get_cookie_name(app)}={value}; {attributes}"
+        response.headers.add("Set-Cookie", cookie)
+
+    def check_cookie(self, app: Flask) -> None:
+        """Stop the start, in a sentence, if browsers would refuse the cookie.
+
+        The prefix __Host- excludes a Domain (RFC 6265bis, 4.1.3.2).
+        """
+        name, domain = self.get_cookie_name(app), self.get_cookie_domain(app)
+        if domain and name.startswith("__Host-"):
+            raise SystemExit(
+                f"SESSION_COOKIE_DOMAIN is {domain!r}, with which browsers refuse the "
+                f"cookie {name}; fix it with: SESSION_COOKIE_NAME = '__Secure-session'"
+            )
+
+    def _attributes(self, app: Flask, max_age: int) -> str:
+        return dumped(
+            max_age=max_age,
+            domain=self.get_cookie_domain(app),
             path=self.get_cookie_path(app),
             secure=self.get_cookie_secure(app),
             httponly=self.get_cookie_httponly(app),
             samesite=self.get_cookie_samesite(app),
+            partitioned=self.get_cookie_partitioned(app),
         )
-        cookie = f"{self.get_cookie_name(app)}={value}; {attributes}"
-        response.headers.add("Set-Cookie", cookie)
-
-    def _replace(self, response: Response, failure: Response) -> None:
-        """Turn a response whose session could not be saved into the failure, in place.
-
-        Flask has run the app's after_request functions: what they added stays.
-        """
-        close = getattr(response.response, "close", None)
-        if close:
-            close()
-        for name in BODY_HEADERS:
-            response.headers.pop(name, None)
-        response.direct_passthrough = False
-        response.status = failure.status
-        response.headers.update(failure.headers)
-        response.set_data(failure.get_data())
 
 
 @cache
-def cookie_attributes(**options: Any) -> str:
-    """Return what follows the value in Set-Cookie: the same for all visitors."""
+def dumped(**options: Any) -> str:
+    """Return the attributes of a Set-Cookie header: the same for all visitors."""
     # Without Expires, which would change each second; Max-Age goes first (RFC 6265).
     return dump_cookie("name", **options, sync_expires=False).partition("; ")[2]
+
+
+def replace(response: Response, failure: WSGIResponse) -> None:
+    """Turn a response whose session could not be saved into the failure, in place.
+
+    No header of it stays: a cookie that logs the visitor in must not come with a failure.
+    """
+    close = getattr(response.response, "close", None)
+    if close:
+        close()
+    response.direct_passthrough = False
+    response.status = failure.status
+    response.headers = failure.headers
+    response.set_data(failure.get_data())
+
+
+def forbid_sharing(response: Response) -> None:
+    """Let no shared cache store the response; without the view's word, no cache at all."""
+    if "Vary" in response.headers:
+        response.vary.add("Cookie")
+    else:
+        response.headers["Vary"] = "Cookie"
+    if "Cache-Control" not in response.headers:
+        response.headers["Cache-Control"] = "private, no-store"
+        return
+    cache = response.cache_control
+    closed = True in (cache.private, cache.no_cache, cache.no_store)
+    if cache.public or cache.s_maxage is not None or not closed:
+        cache.public, cache.s_maxage, cache.private = False, None, True

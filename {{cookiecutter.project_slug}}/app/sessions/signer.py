@@ -1,5 +1,7 @@
-"""Signer: which session ids are ours, and how old they are."""
+"""Session ids: signed in the cookie, hashed in the storage."""
 
+import base64
+import hashlib
 import hmac
 import re
 from collections.abc import Sequence
@@ -13,10 +15,13 @@ class Signer:
     """Signs ids and the time as `id.time.signature`, by HMAC-SHA256 (RFC 2104).
 
     The first secret signs, all of them verify. itsdangerous does the same, in three times
-    the time, which each request has to wait for.
+    the time, which each request has to wait for. Raises ValueError for a single text,
+    which would count as a list of one-letter secrets, and if a secret is empty.
     """
 
     def __init__(self, secrets: Sequence[str]) -> None:
+        if isinstance(secrets, str) or not secrets or not all(secrets):
+            raise ValueError("secrets must be a list of texts, none of them empty")
         # Keys for this purpose only. A prepared HMAC is copied for each signature.
         keys = [hmac.digest(s.encode(), b"session id", "sha256") for s in secrets]
         self._hmacs = [hmac.new(key, digestmod="sha256") for key in keys]
@@ -43,3 +48,9 @@ class Signer:
         copy = prepared.copy()
         copy.update(text.encode())
         return copy.hexdigest()
+
+
+def storage_key(session_id: str) -> str:
+    """Return the key of a session's record: a hash, which does not tell the id."""
+    digest = hashlib.sha256(session_id.encode()).digest()[:16]
+    return "session:" + base64.urlsafe_b64encode(digest).decode().rstrip("=")

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from werkzeug.exceptions import ServiceUnavailable
 
 INT64 = range(-(2**63), 2**63)
+ENDED_FOR = 60  # seconds for which an ended key stays ended
 
 
 class StorageUnavailable(ServiceUnavailable):
@@ -25,6 +26,10 @@ class StorageUnavailable(ServiceUnavailable):
         return self.reason
 
 
+class SessionEnded(Exception):
+    """The key was ended by `delete` less than a minute ago."""
+
+
 def add(text: str, by: int) -> int:
     """Return what `increment` makes of a field with this text; raise as it should."""
     if not re.fullmatch("-?[0-9]{1,19}", text) or int(text) not in INT64:
@@ -37,10 +42,15 @@ def add(text: str, by: int) -> int:
 class Storage(ABC):
     """Keeps sessions: each a small mapping of field names to JSON text.
 
-    A record lies under one key and has a time to live, `ttl`, in whole seconds and
-    at least 1, counted anew by each `load`, `save` and `increment`. A record without
-    fields does not exist. All methods may be called by several threads at once, and
-    raise `StorageUnavailable` when the storage cannot be reached.
+    A record is kept under one key. It expires `ttl` seconds (a whole number, at least 1)
+    after the last `load`, `save` or `increment`. A record without fields does not exist.
+
+    A deleted key is *ended* for ENDED_FOR seconds, whether it had a record or not. In
+    that time `load`, `save` and `increment` raise SessionEnded, and nothing, not even
+    another `delete`, makes that time longer or shorter.
+
+    Each method is one atomic step, may be called by several threads at once, and raises
+    StorageUnavailable if the storage cannot be reached.
     """
 
     @abstractmethod
@@ -57,7 +67,7 @@ class Storage(ABC):
         *,
         create: bool,
     ) -> bool:
-        """Set and remove these fields, and no others, in one atomic step.
+        """Set and remove these fields, and no others.
 
         Without `create`, a missing record stays missing and the answer is False.
         """
@@ -66,7 +76,7 @@ class Storage(ABC):
     def increment(
         self, key: str, field: str, by: int, ttl: int, *, create: bool
     ) -> int | None:
-        """Add to one field, in one atomic step, and return the sum; absent counts as 0.
+        """Add to one field and return the sum; a missing field counts as 0.
 
         Without `create`, a missing record stays missing and the answer is None.
         Raises TypeError if the field holds anything but a decimal integer of at most
@@ -74,19 +84,9 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def delete(self, key: str) -> None:
-        """Remove the record; it is no error if there is none."""
+    def delete(self, key: str) -> dict[str, str] | None:
+        """End the key; return the fields that it had, or None if there was no record."""
 
     @abstractmethod
     def ping(self) -> None:
-        """Return if the storage works."""
-
-    def take(self, key: str) -> dict[str, str] | None:
-        """Remove the record and return its fields, or None if there is no record.
-
-        One atomic step where a storage can; here in two, which may lose what another
-        request writes in between.
-        """
-        record = self.load(key, ttl=1)
-        self.delete(key)
-        return record
+        """Return normally if the storage works; otherwise raise StorageUnavailable."""

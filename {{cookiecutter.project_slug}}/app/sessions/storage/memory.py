@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from threading import Lock
 
-from .base import Storage, add
+from .base import ENDED_FOR, SessionEnded, Storage, add
 
 
 class MemoryStorage(Storage):
@@ -19,17 +19,19 @@ class MemoryStorage(Storage):
         self._max_sessions = max_sessions
         self._clock = clock
         self._lock = Lock()
-        # key -> (time of expiry, fields); the longest unused record comes first
-        self._records: OrderedDict[str, tuple[float, dict[str, str]]] = OrderedDict()
+        # key -> (time of expiry, fields, or None if ended); the longest unused one first
+        self._records: OrderedDict[str, tuple[float, dict[str, str] | None]] = (
+            OrderedDict()
+        )
 
     def __len__(self) -> int:
-        """Return how many sessions are held, expired ones not yet pruned included."""
+        """Return how many are held, those ended or expired but not yet pruned included."""
         return len(self._records)
 
     def load(self, key: str, ttl: int) -> dict[str, str] | None:
         with self._lock:
             record = self._find(key)
-            if record is None:
+            if not record:
                 return None
             self._keep(key, record, ttl)
             return dict(record)
@@ -45,10 +47,8 @@ class MemoryStorage(Storage):
     ) -> bool:
         with self._lock:
             record = self._find(key)
-            if record is None:
-                if not create:
-                    return False
-                record = {}
+            if not record and not create:
+                return False
             record.update(changed)
             for field in removed:
                 record.pop(field, None)
@@ -60,38 +60,40 @@ class MemoryStorage(Storage):
     ) -> int | None:
         with self._lock:
             record = self._find(key)
-            if record is None:
-                if not create:
-                    return None
-                record = {}
+            if not record and not create:
+                return None
             total = add(record.get(field, "0"), by)
             record[field] = str(total)
             self._keep(key, record, ttl)
             return total
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str) -> dict[str, str] | None:
         with self._lock:
-            self._records.pop(key, None)
-
-    def take(self, key: str) -> dict[str, str] | None:
-        with self._lock:
-            record = self._find(key)
-            self._records.pop(key, None)
-            return record
+            try:
+                record = self._find(key)
+            except SessionEnded:
+                return None
+            self._keep(key, None, ENDED_FOR)
+            return record or None
 
     def ping(self) -> None:
         pass
 
-    def _find(self, key: str) -> dict[str, str] | None:
+    def _find(self, key: str) -> dict[str, str]:
+        """Return the fields, none if there is no record; raise SessionEnded."""
         expiry, record = self._records.get(key, (0.0, None))
-        return record if self._clock() < expiry else None
+        if self._clock() >= expiry:
+            return {}
+        if record is None:
+            raise SessionEnded
+        return record
 
-    def _keep(self, key: str, record: dict[str, str], ttl: int) -> None:
+    def _keep(self, key: str, record: dict[str, str] | None, ttl: int) -> None:
         now = self._clock()
         self._records.pop(key, None)
-        if record:
+        if record != {}:
             self._records[key] = (now + ttl, record)
-        # Two at a time is enough to keep up: a call adds one record at most.
+        # Each call adds at most one record, so removing up to two keeps the size bounded.
         for _ in range(2):
             if not self._records:
                 return

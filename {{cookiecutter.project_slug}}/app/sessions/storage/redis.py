@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from redis.exceptions import NoScriptError, ResponseError
 
-from .base import Storage, StorageUnavailable
+from .base import ENDED_FOR, SessionEnded, Storage, StorageUnavailable
 from .connections import Connections
 
 log = logging.getLogger(__name__)
@@ -32,11 +32,12 @@ class Script:
 # What may be refused for lack of memory comes first in each script: a script that has
 # written something is not refused any more, one that has not leaves nothing half done.
 LOAD = Script("""
+local fields = redis.call('HGETALL', KEYS[1])
 redis.call('EXPIRE', KEYS[1], ARGV[1])
-return redis.call('HGETALL', KEYS[1])
+return fields
 """)
 SAVE = Script("""
-if ARGV[2] == '0' and redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+if redis.call('HLEN', KEYS[1]) == 0 and ARGV[2] == '0' then return 0 end
 local first_removed = 4 + 2 * ARGV[3]
 for i = 4, first_removed - 1, 2 do
   redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
@@ -47,16 +48,25 @@ return 1
 """)
 # Lua's numbers are exact up to 2^53 only: the sum is read as text.
 INCREMENT = Script("""
-if ARGV[2] == '0' and redis.call('EXISTS', KEYS[1]) == 0 then return false end
+if redis.call('HLEN', KEYS[1]) == 0 and ARGV[2] == '0' then return false end
 redis.call('HINCRBY', KEYS[1], ARGV[3], ARGV[4])
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 return redis.call('HGET', KEYS[1], ARGV[3])
 """)
-TAKE = Script("""
-local record = redis.call('HGETALL', KEYS[1])
+# An ended key holds a text, on which the commands for hashes fail as WRONGTYPE. A script
+# that has deleted something may set it even if Redis is full.
+DELETE = Script("""
+local fields = {}
+if redis.call('TYPE', KEYS[1]).ok == 'hash' then
+  fields = redis.call('HGETALL', KEYS[1])
+elseif redis.call('GET', KEYS[1]) == ARGV[1] then
+  return fields
+end
 redis.call('DEL', KEYS[1])
-return record
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+return fields
 """)
+ENDED = "ended"
 
 
 class Client(Protocol):
@@ -112,11 +122,8 @@ class RedisStorage(Storage):
             raise TypeError("the field does not hold a 64-bit integer") from None
         return None if total is None else int(total)
 
-    def delete(self, key: str) -> None:
-        self._ask("DEL", "DEL", key)
-
-    def take(self, key: str) -> dict[str, str] | None:
-        return _fields(self._run(TAKE, key))
+    def delete(self, key: str) -> dict[str, str] | None:
+        return _fields(self._run(DELETE, key, ENDED, ENDED_FOR))
 
     def ping(self) -> None:
         self._ask("PING", "PING")
@@ -131,6 +138,8 @@ class RedisStorage(Storage):
         except ResponseError as error:
             if "WRONGTYPE" not in str(error):
                 raise
+            if self._ask("GET", "GET", key) in (ENDED, ENDED.encode()):
+                raise SessionEnded from None
             log.error("%s holds no session: it counts as absent", key)
             return None
 
@@ -147,7 +156,8 @@ class RedisStorage(Storage):
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             if isinstance(error, ResponseError):
-                self._next_attempt = 0.0  # it answers, even if to refuse
+                with self._lock:
+                    self._next_attempt = 0.0  # it answers, even if to refuse
             of_a_record = any(words in reason for words in OF_A_RECORD)
             if of_a_record or isinstance(error, NoScriptError):
                 raise
@@ -155,17 +165,24 @@ class RedisStorage(Storage):
             ended_by = work if isinstance(error, ResponseError) else ""
             self._note_outage(reason, ended_by, time.monotonic() - started)
             raise StorageUnavailable(reason) from error
-        if self._outage in ("", work):
-            log.warning("Redis answers again")
-            self._outage = None
-            self._next_attempt = 0.0
+        if self._next_attempt or self._outage is not None:
+            self._note_answer(work)
         return answer
 
     def _wait_your_turn(self, now: float) -> None:
         with self._lock:
+            if not self._next_attempt:
+                return  # another request has just ended the pause
             if now < self._next_attempt:
                 raise StorageUnavailable("Redis did not answer a moment ago")
             self._next_attempt = now + PAUSE
+
+    def _note_answer(self, work: str) -> None:
+        with self._lock:
+            self._next_attempt = 0.0
+            if self._outage in ("", work):
+                log.warning("Redis answers again")
+                self._outage = None
 
     def _note_outage(self, reason: str, ended_by: str, seconds: float) -> None:
         with self._lock:

@@ -1,0 +1,174 @@
+"""Podman as the tests use it: with a store of its own, and base images from Debian."""
+
+import fcntl
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+# Kept between runs: making the base images takes a minute.
+CACHE = Path.home() / ".cache/visit-counter-images"
+# Debian's Python under the name of the official image, which no test downloads; it is
+# found in the same place there.
+PYTHON = "docker.io/library/python:3.14-slim"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# A server on which somebody has typed the first line of the README's section.
+SERVER = "localhost/server"
+SERVER_FILE = f"""
+FROM {PYTHON}
+RUN apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y \\
+    --no-install-recommends systemd dbus sudo curl openssl \\
+    git make nginx python3-venv redis-server
+"""
+RECIPE = (
+    "debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates"
+    f" bookworm {{folder}} {{mirror}}\n{PYTHON}\n{PATH}\n{SERVER}{SERVER_FILE}"
+)
+
+
+class Podman:
+    """Runs podman's commands; what it makes is kept in one folder."""
+
+    def __init__(self, folder: Path, images: Path | None = None) -> None:
+        """Use the images of another store, too, without changing them."""
+        folder.mkdir(exist_ok=True)
+        self._options = [
+            *("--root", f"{folder}/store", "--runroot", f"{folder}/run"),
+            *("--tmpdir", f"{folder}/libpod", "--cgroup-manager", "cgroupfs"),
+            *("--runtime", "runc"),
+        ]
+        if images:
+            self._options += ["--storage-opt", f"additionalimagestore={images}"]
+        settings = pip_settings(folder)
+        self._more = {
+            # Without rights that a machine may lack, and by its own way to the packages.
+            "build": [
+                "--isolation=chroot",
+                "--network=host",
+                "--pull=never",
+                *settings,
+            ],
+            # Ends by itself if the tests are killed; no limit is above the machine's.
+            "run": [
+                "--timeout=600",
+                "--ulimit=nofile=1024:1024",
+                "--ulimit=nproc=1024:1024",
+            ],
+        }
+
+    def command(self, verb: str, *arguments: str | Path) -> list[str]:
+        """Return a command of podman's."""
+        more = self._more.get(verb, [])
+        return ["podman", *self._options, verb, *more, *map(str, arguments)]
+
+    def __call__(self, verb: str, *arguments: str | Path, stdin: str = "") -> str:
+        """Run a command; return what it prints, or fail with it."""
+        status, output = self.attempt(verb, *arguments, stdin=stdin)
+        assert status == 0, output
+        return output
+
+    def attempt(
+        self, verb: str, *arguments: str | Path, stdin: str = ""
+    ) -> tuple[int, str]:
+        """Run a command; return its status, and all that it prints."""
+        done = subprocess.run(
+            self.command(verb, *arguments),
+            check=False,
+            input=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+        )
+        return done.returncode, done.stdout
+
+
+def pip_settings(folder: Path) -> list[str]:
+    """Return options for a build that installs from where this machine does."""
+    listed = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    settings = dict(
+        re.findall(r"^[\w:]+\.([\w-]+)='(.*)'$", listed.stdout, re.MULTILINE)
+    )
+    config = folder / "pip.conf"
+    lines = [f"{name} = {value}\n" for name, value in settings.items()]
+    config.write_text("[global]\n" + "".join(lines))
+    words = " ".join(settings.values()).split()
+    paths = [Path(word) for word in words if word.startswith("/")]
+    # An index in a folder names files beside that folder.
+    prefix = "file://"
+    paths += [
+        Path(w.removeprefix(prefix)).parent for w in words if w.startswith(prefix)
+    ]
+    mounts = {path: path for path in paths if path.exists()}
+    mounts |= {
+        Path("/etc/pip.conf"): config,
+        Path("/etc/ssl/certs"): Path("/etc/ssl/certs"),
+    }
+    return [f"--volume={source}:{target}:ro" for target, source in mounts.items()]
+
+
+@contextmanager
+def base_images() -> Iterator[Path]:
+    """Lend the store with the base images; make them if they are not there yet."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    recipe = CACHE / "recipe"
+    with (CACHE / "lock").open("w") as lock:
+        while True:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            if recipe.exists() and recipe.read_text() == RECIPE:
+                break
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            # While it waited, another run may have made them.
+            if not (recipe.exists() and recipe.read_text() == RECIPE):
+                recipe.unlink(missing_ok=True)
+                make_base_images(CACHE / "images")
+                recipe.write_text(RECIPE)
+        yield CACHE / "images/store"
+
+
+def make_base_images(folder: Path) -> None:
+    """Make both images from Debian's packages."""
+    shutil.rmtree(folder, ignore_errors=True)
+    podman = Podman(folder)
+    targets = ["apt-get", "indextargets", "--format", "$(REPO_URI)"]
+    mirrors = subprocess.check_output([*targets, "Created-By: Packages"], text=True)
+    [mirror, *_] = [
+        uri for uri in mirrors.split() if uri.rstrip("/").endswith("debian")
+    ]
+    tree = folder / "tree"
+    command = RECIPE.splitlines()[0].format(folder=tree, mirror=mirror)
+    run(*command.split())
+    run("chroot", str(tree), "python3", "-m", "venv", "/usr/local")
+    archive = folder / "tree.tar"
+    run("tar", "-C", str(tree), "-cf", str(archive), ".")
+    podman("import", f"--change=ENV PATH={PATH}", archive, PYTHON)
+    podman("build", f"--tag={SERVER}", "-", stdin=SERVER_FILE)
+    shutil.rmtree(tree)
+    archive.unlink()
+    (folder / "pip.conf").unlink()
+
+
+def run(*command: str) -> None:
+    """Run a program; fail with what it printed."""
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def arguments_of(line: str) -> list[str]:
+    """Return the verb and the arguments of a `docker` command."""
+    return shlex.split(line)[1:]
+
+
+def container_name() -> str:
+    """Return a name that no other container has."""
+    return f"test-{uuid4().hex}"

@@ -1,0 +1,160 @@
+"""Record: one session in the storage, as one request sees it. README.md explains it."""
+
+import secrets
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeVar
+
+from .signer import storage_key
+from .states import Cookie, Fate, State
+from .storage import SessionEnded, Storage, StorageUnavailable
+
+Fields = Mapping[str, str]
+T = TypeVar("T")
+
+
+class Record:
+    """Asks the storage about one session, and commits what the request has changed.
+
+    `session_id` is that of a valid cookie. `ttl`: seconds until this record expires if
+    unused; `new_ttl`: the same for a new id. Each method that asks the storage raises
+    StorageUnavailable if that fails, and from then on at once: one time-out a request.
+    """
+
+    def __init__(
+        self, storage: Storage, session_id: str | None, *, ttl: int, new_ttl: int
+    ) -> None:
+        self._storage = storage
+        self._ttl = ttl
+        self._new_ttl = new_ttl
+        self._failure: StorageUnavailable | None = None
+        self.has_cookie = session_id is not None
+        self.id = session_id or ""
+        self.key = storage_key(self.id) if session_id else ""
+        self.fields: dict[str, str] = {}  # what the record holds, as far as known
+        self.state = State.UNASKED if session_id else State.ABSENT
+        self.fate = Fate.KEEP
+        self.cookie = Cookie.KEEP
+
+    def load(self) -> dict[str, str]:
+        """Return all fields: none if there is no record, or if it is to be forgotten."""
+        if self.fate is not Fate.FORGET and self.state in (State.UNASKED, State.THERE):
+            fields = self._ask(self._storage.load)
+            if fields is not None:
+                self.fields = fields | self.fields  # what this request has seen stays
+                self.state = State.LOADED
+        return self.fields
+
+    def reload(self) -> dict[str, str]:
+        """Return the fields as they are at this moment."""
+        return self._ask(self._storage.load) or {}
+
+    def increment(self, field: str, by: int) -> int | None:
+        """Add to a field at once and return the sum; None if nothing may be written.
+
+        Raises TypeError or OverflowError, as the storage does; then nothing has changed.
+        """
+        if self.fate is Fate.FORGET:
+            return None
+        total = self._ask(self._storage.increment, field, by, create=False)
+        if self.state is State.ABSENT:
+            total = self._make(self._storage.increment, field, by)
+        if total is not None:
+            self.fields[field] = str(total)
+        return total
+
+    def renew(self) -> None:
+        """Let the commit give a new id to the same data."""
+        if self.has_cookie and self.fate is Fate.KEEP:
+            self.fate = Fate.RENEW
+
+    def forget(self) -> None:
+        """Let the commit end the record that the cookie names."""
+        if self.has_cookie and self.state is not State.MADE:
+            self.fate = Fate.FORGET
+            self.fields = {}
+
+    def commit(self, changed: Fields, removed: Collection[str]) -> None:
+        """Do what was decided, and set these fields; `cookie` then tells the outcome."""
+        if self.fate is Fate.KEEP or self.state is State.MADE:
+            self._save(changed, removed)
+        else:
+            self._replace(changed, removed)
+
+    def _save(self, changed: Fields, removed: Collection[str]) -> None:
+        """Write into the record, or into a new one if there was none."""
+        if changed or removed:
+            self._ask(self._storage.save, changed, removed, create=False)
+            if self.state is State.ABSENT:
+                self._make(self._storage.save, changed, ())
+            self.fields = merged(self.fields, changed, removed)
+        if self.state is State.MADE and self.fields:
+            self.cookie = Cookie.ISSUE
+
+    def _replace(self, changed: Fields, removed: Collection[str]) -> None:
+        """Make a new record, if there is data, and when it is complete end the old one.
+
+        From then on the visitor gets the new id, even if the answer is a failure. If
+        another request has ended the old record meanwhile, the new one goes too.
+        """
+        if self.fate is Fate.RENEW:
+            self.load()
+        elif self.state is State.UNASKED:
+            self._ask(self._storage.load)
+        copy = merged(self.fields, changed, removed)
+        if self.fate is Fate.RENEW and not copy:
+            self._save(changed, removed)
+        elif self.state is not State.ENDED:
+            old_key, was_there = self.key, self.state is not State.ABSENT
+            if copy:
+                self._make(self._storage.save, copy, ())
+                self.fields, self.cookie = copy, Cookie.ISSUE
+            latest = self._call(self._storage.delete, old_key)
+            if latest is None and was_there:
+                self.state, self.cookie = State.ENDED, Cookie.KEEP
+                if copy:
+                    self._call(self._storage.delete, self.key)
+            elif not copy:
+                self.cookie = Cookie.EXPIRE
+            elif latest and self.fate is Fate.RENEW:  # others may have changed it
+                self.fields = merged(latest, changed, removed)
+                theirs = {f: t for f, t in self.fields.items() if t != copy.get(f)}
+                self._save(theirs, copy.keys() - self.fields.keys())
+
+    def _ask(self, operation: Callable[..., T], *args: Any, **options: Any) -> T | None:
+        """Ask about this record; note in `state` what the answer tells of it."""
+        if self.state in (State.ABSENT, State.ENDED):
+            return None
+        try:
+            answer = self._call(operation, self.key, *args, self._ttl, **options)
+        except SessionEnded:
+            self.state = State.ENDED
+            return None
+        if answer is None or answer is False:
+            self.state = State.ABSENT if self.state is State.UNASKED else State.ENDED
+            return None
+        if self.state is State.UNASKED:
+            self.state = State.THERE
+        return answer
+
+    def _make(self, operation: Callable[..., T], *args: Any) -> T:
+        """Make a record under a new id, which nobody else knows."""
+        session_id = secrets.token_urlsafe(32)
+        key = storage_key(session_id)
+        answer = self._call(operation, key, *args, self._new_ttl, create=True)
+        self.id, self.key, self._ttl = session_id, key, self._new_ttl
+        self.state = State.MADE
+        return answer
+
+    def _call(self, operation: Callable[..., T], *args: Any, **options: Any) -> T:
+        if self._failure:
+            raise self._failure
+        try:
+            return operation(*args, **options)
+        except StorageUnavailable as error:
+            self._failure = error
+            raise
+
+
+def merged(fields: Fields, changed: Fields, removed: Collection[str]) -> dict[str, str]:
+    """Return the fields after these changes."""
+    return {f: text for f, text in fields.items() if f not in removed} | {**changed}

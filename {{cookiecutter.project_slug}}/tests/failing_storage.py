@@ -1,0 +1,44 @@
+"""A storage whose calls fail when a test wants it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from app.sessions import Storage, StorageUnavailable
+
+
+class FailingStorage(Storage):
+    """A storage whose call number `fails_at`, counted from 0, fails as `how` says.
+
+    That is "before" it takes effect, or "after", when only the answer is lost.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+        self.calls = 0
+        self.fails_at: int | None = None
+        self.how = ""
+
+    def _call(self, operation: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        fails = self.calls == self.fails_at
+        self.calls += 1
+        if fails and self.how == "before":
+            raise StorageUnavailable
+        answer = operation(*args, **options)
+        if fails:
+            raise StorageUnavailable
+        return answer
+
+    def load(self, *args: Any) -> Any:
+        return self._call(self.storage.load, *args)
+
+    def save(self, *args: Any, **options: Any) -> Any:
+        return self._call(self.storage.save, *args, **options)
+
+    def increment(self, *args: Any, **options: Any) -> Any:
+        return self._call(self.storage.increment, *args, **options)
+
+    def delete(self, *args: Any) -> Any:
+        return self._call(self.storage.delete, *args)
+
+    def ping(self) -> None:
+        pass

@@ -1,0 +1,88 @@
+"""Short programs: what a request may do with its session, for tests that try them all."""
+
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+Program = Callable[[Any], object]  # it takes a Session, or a dict as its model
+BEFORE: dict[str, Any] = {"a": 1, "b": 2, "list": [0], "n": 5}
+
+
+def read(session: Any) -> object:
+    return session.get("a")
+
+
+def set_key(session: Any) -> None:
+    session["a"] = 2
+
+
+def set_another(session: Any) -> None:
+    session["c"] = 3
+
+
+def change_inside(session: Any) -> None:
+    if "list" in session:
+        session["list"].append(1)
+
+
+def delete(session: Any) -> None:
+    session.pop("b", None)
+
+
+def increment(session: Any) -> int:
+    if isinstance(session, dict):
+        session["n"] = session.get("n", 0) + 1
+        return int(session["n"])
+    return int(session.increment("n"))
+
+
+def flash(session: Any) -> None:
+    """As flask.flash does it."""
+    session["_flashes"] = [*session.get("_flashes", []), ("message", "Hello.")]
+
+
+def clear(session: Any) -> None:
+    session.clear()
+
+
+def clear_and_set(session: Any) -> None:
+    """Log in, as Flask's tutorial does."""
+    session.clear()
+    session["user"] = 7
+
+
+def regenerate_and_set(session: Any) -> None:
+    """Log in and keep the cart."""
+    if not isinstance(session, dict):
+        session.regenerate()
+    session["user"] = 7
+
+
+OPERATIONS: dict[str, Program] = {
+    operation.__name__: operation
+    for operation in (
+        read,
+        set_key,
+        set_another,
+        change_inside,
+        delete,
+        increment,
+        flash,
+        clear,
+        clear_and_set,
+        regenerate_and_set,
+    )
+}
+
+
+def in_turn(*names: str) -> Callable[[Any], list[object]]:
+    """Return the program that does these operations one after the other."""
+
+    def program(session: Any) -> list[object]:
+        return [OPERATIONS[name](session) for name in names]
+
+    return program
+
+
+SINGLES = [(name,) for name in OPERATIONS]
+PAIRS = list(product(OPERATIONS, repeat=2))
