@@ -44,10 +44,12 @@ class Retry(Whole):
     def increment(
         self, key: str, field: str, by: int, ttl: int, *, create: bool
     ) -> int | None:
-        try:
-            return super().increment(key, field, by, ttl, create=create)
-        except StorageUnavailable:
-            return super().increment(key, field, by, ttl, create=create)
+        for pause in (0.1, 0.5):  # seconds, after which Redis may be well again
+            try:
+                return super().increment(key, field, by, ttl, create=create)
+            except StorageUnavailable:
+                time.sleep(pause)
+        return super().increment(key, field, by, ttl, create=create)
 
 
 class ReadAllWriteAll(Whole):
