@@ -122,7 +122,11 @@ def unconcerned(history: History) -> list[Request]:
             and request.kind != LOGIN
             and any(f.meets(request.start, request.end) for f in meets)
             and all(fault.target != request.server for fault in meets)
-            and not any(f.meets(request.start, request.end, MARGIN) for f in instances)
+            and not any(
+                fault.target == f"instance {request.instance}"
+                and fault.meets(request.start, request.end, MARGIN)
+                for fault in instances
+            )
         )
 
     return [request for request in history.requests if is_unconcerned(request)]
