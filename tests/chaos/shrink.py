@@ -1,5 +1,6 @@
 """From a history that contradicts itself, the shortest part that still does."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -8,20 +9,24 @@ from tests.chaos.model import FOREVER, Step
 from tests.chaos.search import Undecided, explain
 
 MOST = 4_000  # states to look at for each part: there are many
+PATIENCE = 10  # seconds, after which it is short enough
 
 
 def contradiction(steps: Sequence[Step]) -> list[Request]:
     """Return the requests whose answers no order explains, in the order of their ends.
 
     What all the others did and were answered is left open, so that any one of those
-    returned, if taken away, too, would leave nothing to wonder at.
+    returned, if taken away, too, would leave nothing to wonder at; or nearly so, where
+    that would take too long to find out.
     """
     steps = _until_it_shows(steps)
     certain = [index for index, step in enumerate(steps) if step.certain]
-    size = len(certain)
-    while size:
+    size, deadline = len(certain), time.monotonic() + PATIENCE
+    while size and time.monotonic() < deadline:
         left_over = certain
         for begin in range(0, len(certain), size):
+            if time.monotonic() > deadline:
+                break
             part = certain[begin : begin + size]
             kept = [index for index in left_over if index not in part]
             if _contradicts(_only(steps, kept)):
