@@ -6,11 +6,13 @@ APP = '{{cookiecutter.project_slug}}'
 APP_LOCK = {{cookiecutter.project_slug}}/requirements-dev.txt
 # What judges the pages, as npm marks that it has installed it.
 JUDGES = tests/browser/node_modules/.package-lock.json
+# The suites of other projects, and what they need.
+SUITES = build/suites/ready
 CHROMIUM = $(shell command -v chromium 2>/dev/null)
 # What builds images and runs machines: for root only, on a Debian.
 MACHINES = $(shell test "$$(id -u)" = 0 && command -v podman >/dev/null && \
 	command -v runc >/dev/null && command -v debootstrap)
-LEFT_OUT = $(if $(CHROMIUM),,tests/browser) \
+LEFT_OUT = tests/suites/test_flask_security.py $(if $(CHROMIUM),,tests/browser) \
 	$(if $(MACHINES),,tests/test_image.py tests/test_own_server.py)
 BAKE = $(BIN)/cookiecutter --no-input --default-config --overwrite-if-exists \
 	--output-dir build . init_git=false
@@ -22,15 +24,26 @@ run: .venv/ready ## Bake the default project into build/ and serve it on http://
 	@$(BAKE)
 	@$(MAKE) --no-print-directory -C build/visit-counter run PYTHON=$(PYTHON)
 
-test: .venv/ready $(if $(CHROMIUM),$(JUDGES)) ## Check and test the template, and the project that it makes
+test: .venv/ready $(SUITES) $(if $(CHROMIUM),$(JUDGES)) ## Check and test the template, and the project that it makes
 	@$(BIN)/python -m pytest $(addprefix --ignore=,$(LEFT_OUT))
 
 browser: .venv/ready $(JUDGES) ## Test only the pages in a browser: needs Chromium, npm and Java
 	@$(BIN)/python -m pytest tests/browser
 
+suites: .venv/ready $(SUITES) ## Run the suites of Flask and its extensions on our sessions
+	@$(BIN)/python -m pytest tests/suites
+
+newest: .venv/ready ## Test the default project on the newest Flask and Werkzeug, pre-releases too
+	@$(BIN)/cookiecutter --no-input --default-config --overwrite-if-exists \
+		--output-dir build/newest . init_git=false
+	@$(MAKE) --no-print-directory -C build/newest/visit-counter .venv/dev PYTHON=$(PYTHON)
+	@cd build/newest/visit-counter && .venv/bin/python -m pip install --quiet \
+		--disable-pip-version-check --upgrade --pre flask werkzeug
+	@cd build/newest/visit-counter && .venv/bin/flask --version && .venv/bin/pytest
+
 faults: .venv/ready ## Renew what the generated README says happens under each fault
 	@$(BIN)/python -m pytest --write-faults tests/test_black_hole.py tests/test_failover.py \
-		tests/test_floods.py tests/test_hostile.py tests/test_workers.py
+		tests/test_floods.py tests/test_hostile.py tests/test_servers_away.py tests/test_workers.py
 
 soak: .venv/ready ## Put load on two instances for ten minutes (make soak SECONDS=60 for one)
 	@$(BAKE)
@@ -62,7 +75,8 @@ format: .venv/ready ## Put the code into the common style
 	@$(BIN)/ruff format
 
 lock: .venv/ready ## Renew all requirements*.txt from requirements*.in
-	@for input in $(APP)/requirements.in $(APP)/requirements-dev.in requirements-dev.in; do \
+	@for input in $(APP)/requirements.in $(APP)/requirements-dev.in requirements-dev.in \
+			tests/suites/requirements.in; do \
 		cd "$(CURDIR)/$$(dirname "$$input")"; name=$$(basename "$$input" .in); \
 		"$(CURDIR)/$(BIN)/uv" pip compile --quiet --upgrade --universal \
 			--python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -92,4 +106,4 @@ $(JUDGES): tests/browser/package-lock.json
 	@cd tests/browser && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-.PHONY: help run test browser faults soak chaos screenshots bench check format lock clean
+.PHONY: help run test browser faults soak chaos screenshots bench check format lock clean $(SUITES): tests/suites/requirements.txt tests/suites/fetch.py @echo "Getting the suites of Flask and its extensions ..." @$(BIN)/python -m tests.suites.fetch @touch $@ suites newest

@@ -109,7 +109,7 @@ def start(app: App, port: int, redis_url: str, log: Path) -> subprocess.Popen[by
                 "PATH": os.environ["PATH"],
                 "PORT": str(port),
                 "REDIS_URL": redis_url,
-                "SECRET": secrets.token_urlsafe(48),
+                "SECRET": f"dev-{secrets.token_urlsafe(48)}",
                 "WEB_CONCURRENCY": "1",
             },
             stdout=output,

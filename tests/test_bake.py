@@ -14,27 +14,31 @@ from tests.conftest import APP, Baker, run_cookiecutter
 
 FILES = set(
     """
-.dockerignore .env .env.example .flaskenv .gitignore .python-version
-.github/dependabot.yml .github/workflows/test.yml
-deploy/app.service deploy/app.socket deploy/nginx.conf
-Dockerfile Makefile Procfile README.md app.json gunicorn.conf.py pyproject.toml
-requirements-dev.in requirements-dev.txt requirements.in requirements.txt
+.dockerignore .env .env.example .flaskenv .gitignore .python-version Dockerfile Makefile
+Procfile README.md app.json gunicorn.conf.py pyproject.toml requirements-dev.in
+requirements-dev.txt requirements.in requirements.txt
+.github/dependabot.yml
+.github/workflows/test.yml
 app/__init__.py app/access_log.py app/checks.py app/config.py app/environment.py
-app/errors.py
-app/health.py app/logs.py app/protection.py app/views.py
-app/sessions/__init__.py app/sessions/interface.py app/sessions/session.py
-app/sessions/signer.py
+app/errors.py app/health.py app/logs.py app/protection.py app/views.py
+app/sessions/README.md app/sessions/__init__.py app/sessions/interface.py
+app/sessions/mapping.py app/sessions/record.py app/sessions/session.py
+app/sessions/signer.py app/sessions/states.py app/sessions/values.py
 app/sessions/storage/__init__.py app/sessions/storage/base.py
-app/sessions/storage/connect.py app/sessions/storage/connections.py
-app/sessions/storage/memory.py
-app/sessions/storage/redis.py
+app/sessions/storage/breaker.py app/sessions/storage/connect.py
+app/sessions/storage/connections.py app/sessions/storage/memory.py
+app/sessions/storage/redis.py app/sessions/storage/servers.py
 app/static/favicon.svg app/static/style.css
 app/templates/base.html app/templates/error.html app/templates/index.html
-tests/__init__.py tests/conftest.py tests/probe.py tests/sqlite_storage.py
-tests/storage_contract.py tests/test_app.py tests/test_checks.py
-tests/test_config.py tests/test_logs.py tests/test_protection.py tests/test_cookie.py
-tests/test_libraries.py tests/test_outage.py tests/test_server.py tests/test_session.py
-tests/test_session_model.py tests/test_storage.py tests/test_topologies.py
+deploy/app.service deploy/app.socket deploy/nginx.conf
+tests/__init__.py tests/conftest.py tests/failing_storage.py tests/probe.py
+tests/programs.py tests/sqlite_storage.py tests/storage_contract.py tests/test_app.py
+tests/test_breaker.py tests/test_checks.py tests/test_config.py tests/test_cookie.py
+tests/test_differences.py tests/test_every_failure.py tests/test_every_order.py
+tests/test_libraries.py tests/test_logs.py tests/test_outage.py
+tests/test_outage_answers.py tests/test_protection.py tests/test_server.py
+tests/test_session.py tests/test_session_model.py tests/test_storage.py
+tests/test_topologies.py
 """.split()  # noqa: SIM905
 )
 RENDERED = {

@@ -57,7 +57,7 @@ def test_an_env_file_that_was_copied_to_another_stage(
     status, output = start(baked, home, *command.split(), **production)
     assert status == 1
     [line] = output.splitlines()
-    assert "says development, but the environment has the SECRET of another" in line
+    assert "says development, but the environment has another stage's SECRET; " in line
     assert "fix it with: rm .env (on that stage) or unset SECRET (in dev" in line
     assert production["SECRET"] not in line
 

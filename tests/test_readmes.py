@@ -38,6 +38,7 @@ TYPED = {
     "make test     # the tests": "test_project.py",
     "heroku create": "test_heroku_is_told_what_it_needs",
     "echo 'granian": "test_granian.py",
+    "echo 'flask-login": "test_recipes.py",
     "docker build": "test_image.py",
     "sudo apt install": "test_own_server.py",
     "cd /srv/app\nsudo sh": "test_own_server.py",
@@ -246,5 +247,6 @@ def test_the_messages_are_those_that_the_app_prints() -> None:
             message in printed
             or (f'"{name}"' in printed and what in printed)
             or (re.sub(r"\(.*\)", "({error.strerror})", message) in printed)
+            or (re.sub(r"^Redis at \S+", "%s", message) in printed)
         ), message
     assert theirs <= messages

@@ -6,7 +6,6 @@ import socket
 from app.config import load_settings
 
 settings = load_settings(own_storage=True)
-
 wsgi_app = "app:create_app()"
 
 # The app is made once, before the workers fork: a wrong setting stops the start instead
@@ -39,7 +38,6 @@ forwarded_allow_ips = "*" if settings.trusted_proxies else ""
 forwarder_headers = ""  # any client can send SCRIPT_NAME, and would be believed
 
 control_socket_disable = True  # it wants a writable home, which not every host gives
-
 accesslog = "-"  # to standard output, in logfmt: see app/access_log.py
 logger_class = "app.access_log.Logger"
 loglevel = settings.log_level.lower()

@@ -36,7 +36,7 @@ def create_app(storage: Storage | None = None) -> Flask:
         secrets,
         idle_timeout=settings.idle_timeout,
         lifetime=settings.lifetime,
-        show_outage=errors.show_outage,
+        show_outage=errors.show_error,
     )
     errors.init_app(app)
     protection.init_app(app, settings)

@@ -22,7 +22,7 @@ BYTES_PER_SESSION = 250
 Finding = tuple[str, str, str, str]
 
 # What INFO tells, unless the host forbids it or leaves something out.
-TOLD = ("redis_version", "used_memory", "maxmemory", "maxmemory_policy", "maxclients")
+TOLD = {"redis_version", "used_memory", "maxmemory", "maxmemory_policy", "maxclients"}
 
 
 def init_app(app: Flask, settings: Settings, storage: Storage) -> None:
@@ -119,9 +119,8 @@ def check_redis(settings: Settings, client: Redis, answered: str) -> Iterator[Fi
         yield "warning", "INFO", f"is refused by Redis: {error}", ""
     version = info.get("valkey_version", info.get("redis_version", "(some version)"))
     yield "ok", "Redis", f"{version} {answered}", ""
-    for name in TOLD:
-        if name not in info:
-            yield "warning", name, "cannot be found out: INFO does not tell it", ""
+    for name in sorted(TOLD - info.keys()):
+        yield "warning", name, "cannot be found out: INFO does not tell it", ""
     policy = info.get("maxmemory_policy")
     if policy == "noeviction":
         command = "redis-cli config set maxmemory-policy volatile-lru"
@@ -142,6 +141,5 @@ def check_redis(settings: Settings, client: Redis, answered: str) -> Iterator[Fi
         # An old and a new release run side by side while a deploy takes over.
         needed, allowed = settings.processes * settings.threads * 2, info["maxclients"]
         text = f"{needed} needed by two releases of one machine, {allowed} allowed"
-        status = "error" if needed > allowed else "ok"
         command = command_to_set("WEB_CONCURRENCY", "1") if needed > allowed else ""
-        yield status, "connections", text, command
+        yield "error" if command else "ok", "connections", text, command

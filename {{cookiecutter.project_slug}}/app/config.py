@@ -61,11 +61,6 @@ def load_settings(*, own_storage: bool = False) -> Settings:
     With a storage of your own, REDIS_URL may be missing in production too.
     """
     load_env_file()
-    told = os.environ.get("APP_ENV") or os.environ.get("SECRET")
-    if not (told or os.environ.get("DYNO") or ENV_FILE.exists()):
-        what = "is not set, and there is no .env, so this counts as production"
-        problem = Problem("SECRET", what, "echo APP_ENV=development > .env")
-        raise ConfigurationError([problem])
     reader = Reader(os.environ)
     settings = read_settings(reader, own_storage=own_storage)
     if reader.problems:
@@ -75,6 +70,7 @@ def load_settings(*, own_storage: bool = False) -> Settings:
 
 def load_env_file() -> None:
     """Add to the environment what only .env has, unless .env is another stage's."""
+    name = ".env"
     try:
         load_dotenv(ENV_FILE)
         found = dotenv_values(ENV_FILE)
@@ -83,13 +79,17 @@ def load_env_file() -> None:
     except ValueError:
         what, command = "is not UTF-8", "iconv -f UTF-16 .env > utf8 && mv utf8 .env"
     else:
-        secret, told = os.environ.get("SECRET", ""), os.environ.get("APP_ENV")
+        stage, secret = os.environ.get("APP_ENV"), os.environ.get("SECRET", "")
         own = secret in ("", found.get("SECRET")) or secret.startswith("dev-")
-        if own or not told == found.get("APP_ENV") == "development":
+        if not (stage or secret or os.environ.get("DYNO") or ENV_FILE.exists()):
+            name, command = "SECRET", "echo APP_ENV=development > .env"
+            what = "is not set, and there is no .env, so this counts as production"
+        elif stage == found.get("APP_ENV") == "development" and not own:
+            what = "says development, but the environment has another stage's SECRET"
+            command = "rm .env (on that stage) or unset SECRET (in development)"
+        else:
             return
-        what = "says development, but the environment has the SECRET of another stage"
-        command = "rm .env (on that stage) or unset SECRET (in development)"
-    raise ConfigurationError([Problem(".env", what, command)])
+    raise ConfigurationError([Problem(name, what, command)])
 
 
 def read_settings(reader: Reader, *, own_storage: bool) -> Settings:

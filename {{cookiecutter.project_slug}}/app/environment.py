@@ -33,9 +33,8 @@ class ConfigurationError(SystemExit):
 
 def command_to_set(name: str, value: str) -> str:
     """Return the command that sets a variable on the host this runs on."""
-    if os.environ.get("DYNO"):
-        return f"heroku config:set {name}={value}"
-    return f"export {name}={value}"
+    setter = "heroku config:set" if os.environ.get("DYNO") else "export"
+    return f"{setter} {name}={value}"
 
 
 class Reader:
@@ -71,10 +70,9 @@ class Reader:
 
     def hosts(self) -> list[str]:
         hosts = [host.lower() for host in self.items("TRUSTED_HOSTS")]
-        for host in hosts:
-            if not HOST.fullmatch(host):
-                what = f"has {host!r}, which is not a host name"
-                self.problem("TRUSTED_HOSTS", what, "www.example.com")
+        for wrong in [host for host in hosts if not HOST.fullmatch(host)]:
+            what = f"has {wrong!r}, which is not a host name"
+            self.problem("TRUSTED_HOSTS", what, "www.example.com")
         return hosts
 
     def secrets(self, *, production: bool) -> tuple[str, ...]:
@@ -113,8 +111,8 @@ class Reader:
             what = "is not set: the Redis add-on is still being made, or there is none"
             command = (
                 "heroku addons:wait, or, if `heroku addons` lists no heroku-redis, "
-                "heroku addons:create heroku-redis:mini --wait"
             )
+            command += "heroku addons:create heroku-redis:mini --wait"
             self.problems.append(Problem("REDIS_URL", what, command))
         elif required:
             what = "is not set, but production keeps the sessions there"

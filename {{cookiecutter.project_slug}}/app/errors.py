@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import Flask, Request, Response, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException, InternalServerError
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 def init_app(app: Flask) -> None:
     """Answer every HTTP error, and every exception as a 500, in the app's own style."""
     app.register_error_handler(HTTPException, show_error)
-    app.register_error_handler(StorageUnavailable, show_outage)
     app.wsgi_app = AnswerOutages(app.wsgi_app)  # type: ignore[method-assign]
     app.logger.addFilter(is_no_outage)
 
 
-def show_error(error: HTTPException) -> Response | HTTPException:
+def show_error(error: HTTPException) -> Response:
     """Keep the error's status and headers (Allow, Retry-After), replace its body."""
     if error.response is not None:
-        return error
+        return cast(Response, error.response)
     if isinstance(error, InternalServerError):
         cause = error.original_exception
         if isinstance(cause, StorageUnavailable):
-            raise cause  # from an after_request function, or from this page's template
+            raise cause  # from an after_request function, say
     code = error.code or 500
     if prefers_html(request):
-        response = Response(
-            render_template(
+        try:
+            page = render_template(
                 "error.html", code=code, name=error.name, description=error.description
-            ),
-            content_type="text/html; charset=utf-8",
-        )
+            )
+        except StorageUnavailable as outage:  # it shows flashed messages, say
+            return plain_outage(outage, request)
+        response = Response(page, content_type="text/html; charset=utf-8")
     else:
         response = jsonify(error=error.name)
     response.status_code = code
@@ -46,12 +46,10 @@ def show_error(error: HTTPException) -> Response | HTTPException:
     return response
 
 
-def show_outage(error: StorageUnavailable, client: Request = request) -> Response:
-    """Answer 503 without a template, which may use the session that has just failed."""
-    response = Response(status=503, headers=error.get_headers())
-    if prefers_html(client):
-        response.set_data(error.get_body())
-    else:
+def plain_outage(error: StorageUnavailable, client: Request) -> Response:
+    """Answer 503 with what needs neither a template nor the session."""
+    response = Response(error.get_body(), 503, error.get_headers())
+    if not prefers_html(client):
         response.set_data('{"error":"Service Unavailable"}\n')
         response.mimetype = "application/json"
     return response
@@ -70,7 +68,7 @@ class AnswerOutages:
         try:
             body = self.wsgi_app(environ, lambda *start: starts.append(start))  # type: ignore[arg-type]
         except StorageUnavailable as error:
-            return show_outage(error, Request(environ))(environ, start_response)
+            return plain_outage(error, Request(environ))(environ, start_response)
         start_response(*starts[-1])
         return body
 

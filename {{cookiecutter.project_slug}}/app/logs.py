@@ -55,7 +55,7 @@ def request_id(environ: dict[str, Any]) -> str:
     """Return the proxy's X-Request-ID if it is well-formed, or else one of our own."""
     if "app.request_id" not in environ:
         given = environ.get("HTTP_X_REQUEST_ID", "")
-        valid = REQUEST_ID.fullmatch(given)
-        own = f"{random.getrandbits(128):032x}"  # unique is enough: it is no secret
-        environ["app.request_id"] = given if valid else own
+        if not REQUEST_ID.fullmatch(given):
+            given = f"{random.getrandbits(128):032x}"  # unique, which is enough
+        environ["app.request_id"] = given
     return str(environ["app.request_id"])

@@ -26,7 +26,6 @@ HEADERS = {
 }
 # Keeps browsers on https (RFC 6797); they heed it only when it comes by https.
 HSTS = {"Strict-Transport-Security": f"max-age={ONE_YEAR}"}
-SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -71,7 +70,7 @@ def refuse_unwanted() -> None:
         length = request.content_length
         if length and length > (request.max_content_length or length):
             abort(413)  # at once; Flask would, too, but only when a view reads it
-    if request.environ["REQUEST_METHOD"] in SAFE_METHODS:
+    if request.environ["REQUEST_METHOD"] in ("GET", "HEAD", "OPTIONS", "TRACE"):
         return
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:

@@ -64,9 +64,7 @@ class ServerSideSessionInterface(SessionInterface):
         except StorageUnavailable as error:
             replace(response, self._show_outage(error))
         self._send_cookie(app, session.record, response)
-        # While it is sent, a stream may read the session of whoever has one.
-        streamed = response.is_streamed and not response.direct_passthrough
-        if session.accessed or (streamed and session.record.has_cookie):
+        if session.accessed or (session.record.has_cookie and may_read_it(response)):
             forbid_sharing(response)
 
     def _cookie(self, request: Request, name: str) -> str:
@@ -135,14 +133,20 @@ def replace(response: Response, failure: WSGIResponse) -> None:
     response.set_data(failure.get_data())
 
 
+def may_read_it(response: Response) -> bool:
+    """Whether the response is a stream, which may use the session while it is sent."""
+    return response.is_streamed and not response.direct_passthrough
+
+
 def forbid_sharing(response: Response) -> None:
     """Let no shared cache store the response; without the view's word, no cache at all."""
-    if "Vary" in response.headers:
+    names = {name.lower() for name, _ in response.headers}
+    if "vary" in names:
         response.vary.add("Cookie")
     else:
-        response.headers["Vary"] = "Cookie"
-    if "Cache-Control" not in response.headers:
-        response.headers["Cache-Control"] = "private, no-store"
+        response.headers.add("Vary", "Cookie")
+    if "cache-control" not in names:
+        response.headers.add("Cache-Control", "private, no-store")
         return
     cache = response.cache_control
     closed = True in (cache.private, cache.no_cache, cache.no_store)

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Collection, Mapping
+from functools import cached_property
 from typing import Any, TypeVar
 
 from .signer import storage_key
@@ -29,11 +30,15 @@ class Record:
         self._failure: StorageUnavailable | None = None
         self.has_cookie = session_id is not None
         self.id = session_id or ""
-        self.key = storage_key(self.id) if session_id else ""
         self.fields: dict[str, str] = {}  # what the record holds, as far as known
         self.state = State.UNASKED if session_id else State.ABSENT
         self.fate = Fate.KEEP
         self.cookie = Cookie.KEEP
+
+    @cached_property
+    def key(self) -> str:
+        """The key of the record that `id` names."""
+        return storage_key(self.id)
 
     def load(self) -> dict[str, str]:
         """Return all fields: none if there is no record, or if it is to be forgotten."""

