@@ -106,4 +106,9 @@ $(JUDGES): tests/browser/package-lock.json
 	@cd tests/browser && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-.PHONY: help run test browser faults soak chaos screenshots bench check format lock clean $(SUITES): tests/suites/requirements.txt tests/suites/fetch.py @echo "Getting the suites of Flask and its extensions ..." @$(BIN)/python -m tests.suites.fetch @touch $@ suites newest
+$(SUITES): tests/suites/requirements.txt tests/suites/fetch.py
+	@echo "Getting the suites of Flask and its extensions ..."
+	@$(BIN)/python -m tests.suites.fetch
+	@touch $@
+
+.PHONY: help run test browser suites newest faults soak chaos screenshots bench check format lock clean
