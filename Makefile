@@ -50,6 +50,12 @@ soak: .venv/ready ## Put load on two instances for ten minutes (make soak SECOND
 	@$(MAKE) --no-print-directory -C build/visit-counter .venv/run PYTHON=$(PYTHON)
 	@SECONDS=$(or $(SECONDS),600) $(BIN)/python -m tests.soak
 
+chaos: .venv/ready ## Ill-treat two instances and their Redis for ten minutes (TOPOLOGY=, SEED=, SECONDS=)
+	@$(BAKE)
+	@$(MAKE) --no-print-directory -C build/visit-counter .venv/run PYTHON=$(PYTHON)
+	@SECONDS=$(or $(SECONDS),600) TOPOLOGY=$(TOPOLOGY) SEED=$(SEED) BREAK=$(BREAK) \
+		$(BIN)/python -m tests.chaos
+
 screenshots: .venv/ready ## Renew the README's pictures: needs Chromium
 	@$(BAKE)
 	@$(MAKE) --no-print-directory -C build/visit-counter .venv/run PYTHON=$(PYTHON)
@@ -105,4 +111,4 @@ $(SUITES): tests/suites/requirements.txt tests/suites/fetch.py
 	@$(BIN)/python -m tests.suites.fetch
 	@touch $@
 
-.PHONY: help run test browser suites newest faults soak screenshots bench check format lock clean
+.PHONY: help run test browser suites newest faults soak chaos screenshots bench check format lock clean

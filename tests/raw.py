@@ -1,6 +1,7 @@
 """Clients that speak HTTP over a bare socket: the hostile, and those in a hurry."""
 
 import re
+import select
 import socket
 from urllib.parse import urlsplit
 
@@ -64,6 +65,10 @@ class Stream:
                 length = head.lower().partition(b"content-length: ")[2]
                 if len(body) >= int(length.partition(b"\r\n")[0]):
                     return answer
+
+    def ended(self) -> bool:
+        """Whether the server has closed the connection; not while an answer is due."""
+        return bool(select.select([self._connection], [], [], 0)[0])
 
     def close(self) -> None:
         self._connection.close()

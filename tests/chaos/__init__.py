@@ -1,0 +1,1 @@
+"""Sixteen visitors, a nemesis, and a checker that looks at all that was answered."""
