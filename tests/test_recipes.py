@@ -371,7 +371,9 @@ def test_flasks_own_cookies_are_taken_over_once(
     stage: str,
 ) -> None:
     """In production the new cookie has another name than the old one, in development not."""
-    server = serve(typed(COOKIES), APP_ENV=stage, OLD_SECRET_KEY=OLD_SECRET_KEY)
+    secret = SECRET if stage == "production" else ""  # then .env has one
+    settings = {"APP_ENV": stage, "SECRET": secret, "OLD_SECRET_KEY": OLD_SECRET_KEY}
+    server = serve(typed(COOKIES), **settings)
     browser = Browser(server, session=old_cookie(OLD_SECRET_KEY, views=41, user="ada"))
     old = browser.twin()
     assert browser.get("/")[1] == '{"views":42}\n'
