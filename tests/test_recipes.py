@@ -371,9 +371,8 @@ def test_flasks_own_cookies_are_taken_over_once(
     stage: str,
 ) -> None:
     """In production the new cookie has another name than the old one, in development not."""
-    settings = {"APP_ENV": stage, "OLD_SECRET_KEY": OLD_SECRET_KEY}
-    if stage == "development":
-        settings["SECRET"] = f"dev-{SECRET}"
+    secret = SECRET if stage == "production" else ""  # then .env has one
+    settings = {"APP_ENV": stage, "SECRET": secret, "OLD_SECRET_KEY": OLD_SECRET_KEY}
     server = serve(typed(COOKIES), **settings)
     browser = Browser(server, session=old_cookie(OLD_SECRET_KEY, views=41, user="ada"))
     old = browser.twin()
