@@ -14,8 +14,10 @@ MACHINES = $(shell test "$$(id -u)" = 0 && command -v podman >/dev/null && \
 	command -v runc >/dev/null && command -v debootstrap)
 LEFT_OUT = tests/suites/test_flask_security.py $(if $(CHROMIUM),,tests/browser) \
 	$(if $(MACHINES),,tests/test_image.py tests/test_own_server.py)
-BAKE = $(BIN)/cookiecutter --no-input --default-config --overwrite-if-exists \
-	--output-dir build . init_git=false
+# cookiecutter would read the caches of the tools that ran on the template's folder.
+BAKE = find $(APP) \( -name '.*_cache' -o -name __pycache__ -o -name .hypothesis \) -prune \
+	-exec rm -rf {} + && $(BIN)/cookiecutter --no-input --default-config \
+	--overwrite-if-exists --output-dir build . init_git=false
 
 help: ## Show what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-11s %s\n", $$1, $$2 }'

@@ -58,9 +58,8 @@ class Breaker:
         self._clock = clock
         self._changed = Condition(Lock())  # guards all that follows
         self._state = State.WORKS
-        self._number = (
-            0  # of the state: what was let in before it changed comes too late
-        )
+        # Of the state: what was let in before it changed comes too late.
+        self._number = 0
         self._since = self._pause = 0.0  # a try is due so many seconds after that time
         self._outages: dict[str, Outage] = {}  # by the kind of error; "": no answer
 
@@ -85,26 +84,16 @@ class Breaker:
     def let_in(self) -> Turn:
         """Return a turn, at once or after WAIT; raise StorageUnavailable to refuse."""
         with self._changed:
-            number, under_way = (
-                self._number,
-                self._state is State.TRIED and not self._due(),
-            )
-            if under_way:
-                seconds = self._since + WAIT - self._clock()
-                self._changed.wait_for(lambda: self._number != number, seconds)
             if self._state is not State.WORKS:
-                if under_way or not self._due():
-                    self._count()
-                    raise StorageUnavailable(
-                        f"{self._name} did not answer a moment ago"
-                    )
-                self._become(State.TRIED, LOST)
+                self._wait_or_try()
             return Turn(self._number, self._clock())
 
     def worked(self, turn: Turn, work: str = "") -> None:
         """Hear that the server answered and, if that is named, has done some work."""
         with self._changed:
             self._answered(turn)
+            if not self._outages:
+                return
             for kind, outage in list(self._outages.items()):
                 if kind and outage.last <= turn.started:
                     outage.works.discard(work)
@@ -133,6 +122,18 @@ class Breaker:
             self._become(State.AWAY, math.inf)
             for kind in list(self._outages):
                 self._end(kind, "has been replaced")
+
+    def _wait_or_try(self) -> None:
+        number = self._number
+        under_way = self._state is State.TRIED and not self._due()
+        if under_way:
+            seconds = self._since + WAIT - self._clock()
+            self._changed.wait_for(lambda: self._number != number, seconds)
+        if self._state is not State.WORKS:
+            if under_way or not self._due():
+                self._count()
+                raise StorageUnavailable(f"{self._name} did not answer a moment ago")
+            self._become(State.TRIED, LOST)
 
     def _due(self) -> bool:
         return self._clock() - self._since >= self._pause
