@@ -74,8 +74,16 @@ def _wrong_with(request: Request, history: History) -> str | None:
 
 
 def _cookies_of_late_answers(history: History) -> Iterator[Finding]:
-    """Who comes with an id that has ended less than a minute ago gets no cookie."""
+    """Who comes with an id that has ended less than a minute ago gets no cookie.
+
+    The minute begins with the first attempt that may have ended it, answered or not.
+    """
     ends: dict[str, Request] = {}  # the first acknowledged end of each id
+    tried: dict[str, float] = {}
+    for request in history.requests:
+        if request.kind in (LOGIN, LOGOUT):
+            before = tried.get(request.sent, request.start)
+            tried[request.sent] = min(before, request.start)
     for request in sorted(history.requests, key=lambda request: request.end):
         if request.done and (
             request.kind == LOGOUT or (request.kind == LOGIN and request.received)
@@ -87,7 +95,7 @@ def _cookies_of_late_answers(history: History) -> Iterator[Finding]:
             end
             and request.received
             and end.end < request.start
-            and request.end < end.start + ENDED_FOR
+            and request.end < tried[request.sent] + ENDED_FOR
             and not any(
                 fault.loses and fault.meets(end.start, request.end)
                 for fault in history.faults

@@ -1,0 +1,168 @@
+"""A Cluster or a master changes while visitors are counted: who takes over, and how soon."""
+
+import contextlib
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from signal import SIGSTOP
+from urllib.error import HTTPError
+
+import pytest
+from redis.exceptions import ResponseError
+
+from tests.conftest import Server, Unavailable, Visitor, free_port, wait_until
+from tests.nodes import (
+    Node,
+    cluster,
+    join,
+    sentinels,
+    start_cluster_node,
+    state_of,
+    url_of,
+)
+from tests.test_failover import move
+from tests.test_servers_away import (
+    cluster_url,
+    count_at_last,
+    lines_of,
+    pair,
+    visitor_on,
+)
+
+__all__ = ["pair"]  # a fixture
+COVERAGE = "cluster-require-full-coverage"
+
+
+def refused(visitor: Visitor) -> float:
+    """Visit, and return the seconds until the 503."""
+    started = time.monotonic()
+    with pytest.raises(Unavailable):
+        visitor.count()
+    return time.monotonic() - started
+
+
+def status(url: str) -> int:
+    """Return the status of a page."""
+    try:
+        with urllib.request.build_opener().open(url, timeout=10) as response:
+            return int(response.status)
+    except HTTPError as error:
+        with error:
+            return error.code
+
+
+def replicates(replica: Node, master: Node) -> bool:
+    """Make it a replica, as soon as it has heard of the master."""
+    with contextlib.suppress(ResponseError):
+        replica.cluster("REPLICATE", master.cluster("MYID"))
+        return True
+    return False
+
+
+def test_an_outage_is_two_lines_with_the_address_its_length_and_the_refused(
+    serve: Callable[..., Server],
+) -> None:
+    node = Node(port=free_port())
+    try:
+        server = serve(REDIS_URL=f"redis://127.0.0.1:{node.port}")
+        visitor = Visitor(server.url)
+        visitor.count()
+        node.kill()
+        for _ in range(25):
+            refused(visitor)
+        node.server.start()
+        count_at_last(visitor)
+        begun, ended = lines_of(server, node)
+        assert " fails: ConnectionError" in begun
+        assert "answers again after" in ended
+        assert int(ended.partition(" s in which ")[2].split()[0]) >= 25
+    finally:
+        node.close()
+
+
+def test_a_cluster_that_wants_all_slots_is_away_until_they_are_served_again(
+    serve: Callable[..., Server],
+) -> None:
+    with cluster(3, **{COVERAGE: "yes"}) as nodes:
+        server = serve(REDIS_URL=cluster_url(nodes))
+        visitor = visitor_on(nodes[1], server.url)
+        nodes[0].kill()
+        wait_until(lambda: {state_of(node) for node in nodes[1:]} == {"fail"})
+        taken = max(refused(visitor) for _ in range(20))
+        assert taken < 1.5
+        assert status(f"{server.url}/readyz") == 503
+        assert status(f"{server.url}/healthz") == 200
+        for node in nodes[1:]:
+            node.client.config_set(COVERAGE, "no")
+        assert count_at_last(visitor) == 2
+
+
+def test_a_promoted_replica_takes_over(serve: Callable[..., Server]) -> None:
+    with cluster(3) as nodes:
+        replica = start_cluster_node()
+        try:
+            join(nodes[0], replica)
+            wait_until(lambda: replicates(replica, nodes[0]))
+            wait_until(lambda: replica.client.info()["role"] == "slave")
+            wait_until(lambda: replica.client.info()["master_link_status"] == "up")
+            server = serve(REDIS_URL=cluster_url(nodes))
+            visitor = visitor_on(nodes[0], server.url)
+            count = visitor.count()
+            nodes[0].client.execute_command("WAIT", 1, 1000)
+            nodes[0].kill()
+            wait_until(lambda: replica.client.info()["role"] == "master")
+            started = time.monotonic()
+            assert count_at_last(visitor) > count
+            taken = time.monotonic() - started
+            assert taken < 5
+            assert visitor.count() == count_at_last(visitor) - 1
+        finally:
+            replica.close()
+
+
+def test_a_server_that_joins_a_cluster_is_used_without_a_restart(
+    serve: Callable[..., Server],
+) -> None:
+    with cluster(3) as nodes:
+        server = serve(REDIS_URL=cluster_url(nodes))
+        visitor = visitor_on(nodes[0], server.url)
+        [key] = nodes[0].client.keys()
+        newcomer = start_cluster_node()
+        try:
+            join(nodes[0], newcomer)
+            wait_until(lambda: state_of(newcomer) == "ok")
+            slot = int(str(nodes[0].cluster("KEYSLOT", key)))
+            move(slot, nodes[0], newcomer, nodes[1:])  # type: ignore[arg-type]
+            assert [visitor.count(), visitor.count()] == [2, 3]
+            assert newcomer.client.keys() == [key]
+        finally:
+            newcomer.close()
+
+
+def test_a_master_that_became_a_replica_is_left_for_the_new_one(
+    pair: tuple[Node, Node], serve: Callable[..., Server], tmp_path: Path
+) -> None:
+    master, replica = pair
+    with sentinels(tmp_path, master, 1) as [guard]:
+        server = serve(REDIS_URL=url_of([guard]))
+        visitor = Visitor(server.url)
+        count = [visitor.count() for _ in range(5)][-1]
+        master.client.execute_command("WAIT", 1, 1000)
+        guard.client.execute_command("SENTINEL", "FAILOVER", "mymaster")
+        wait_until(lambda: guard.master_port() == replica.port)
+        wait_until(lambda: master.client.info()["role"] == "slave")
+        started = time.monotonic()
+        assert count_at_last(visitor) == count + 1
+        assert time.monotonic() - started < 2.5
+
+
+def test_sentinels_that_all_hang_at_the_start_cost_no_more_than_one_server(
+    pair: tuple[Node, Node], serve: Callable[..., Server], tmp_path: Path
+) -> None:
+    with sentinels(tmp_path, pair[0], 3) as group:
+        for sentinel in group:
+            sentinel.process.send_signal(SIGSTOP)
+        server = serve(REDIS_URL=url_of(group))
+        visitor = Visitor(server.url)
+        assert max(refused(visitor) for _ in range(10)) < 1.5
