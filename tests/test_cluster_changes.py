@@ -133,7 +133,7 @@ def test_a_server_that_joins_a_cluster_is_used_without_a_restart(
             join(nodes[0], newcomer)
             wait_until(lambda: state_of(newcomer) == "ok")
             slot = int(str(nodes[0].cluster("KEYSLOT", key)))
-            move(slot, nodes[0], newcomer, nodes[1:])  # type: ignore[arg-type]
+            move(slot, nodes[0], newcomer, nodes[1:])
             assert [visitor.count(), visitor.count()] == [2, 3]
             assert newcomer.client.keys() == [key]
         finally:

@@ -19,30 +19,11 @@ from tests.conftest import (
     Unavailable,
     Visitor,
     free_port,
-    valkey,
     wait_until,
 )
+from tests.nodes import Node
 
 VISITORS = 4
-
-
-class Node:
-    """A Valkey server, and a connection to it."""
-
-    def __init__(self, **options: object) -> None:
-        self.server = valkey(**options)
-        self.server.start()
-        self.port: int = self.server.port
-        self.client = Redis(port=self.port, retry=Retry(NoBackoff(), 0))
-
-    def kill(self) -> None:
-        """End the server as a power cut would."""
-        self.client.close()
-        self.server.terminate()  # that is, SIGKILL
-
-    def close(self) -> None:
-        self.client.close()
-        self.server.terminate()
 
 
 @pytest.fixture
