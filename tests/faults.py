@@ -8,7 +8,7 @@ END = "<!-- The end of what they wrote. -->\n"
 
 Row = tuple[str, str]
 
-# Those that the generated app tests by itself, in tests/test_outage.py and others.
+# Those that the generated app tests by itself, in tests/sessions/outages.
 IN_THE_APP = [
     (
         "Redis is killed under load",

@@ -31,14 +31,18 @@ app/sessions/storage/redis.py app/sessions/storage/servers.py
 app/static/favicon.svg app/static/style.css
 app/templates/base.html app/templates/error.html app/templates/index.html
 deploy/app.service deploy/app.socket deploy/nginx.conf
-tests/__init__.py tests/conftest.py tests/failing_storage.py tests/probe.py
-tests/programs.py tests/sqlite_storage.py tests/storage_contract.py tests/test_app.py
-tests/test_breaker.py tests/test_checks.py tests/test_config.py tests/test_cookie.py
-tests/test_differences.py tests/test_every_failure.py tests/test_every_order.py
-tests/test_libraries.py tests/test_logs.py tests/test_outage.py
-tests/test_outage_answers.py tests/test_protection.py tests/test_server.py
-tests/test_session.py tests/test_session_model.py tests/test_storage.py
-tests/test_topologies.py
+tests/__init__.py tests/conftest.py tests/probe.py tests/storage_contract.py
+tests/test_app.py tests/test_checks.py tests/test_config.py tests/test_logs.py
+tests/test_protection.py tests/test_server.py
+tests/sessions/__init__.py tests/sessions/failing_storage.py tests/sessions/programs.py
+tests/sessions/sqlite_storage.py tests/sessions/test_breaker.py
+tests/sessions/test_cookie.py tests/sessions/test_differences.py
+tests/sessions/test_every_failure.py tests/sessions/test_every_order.py
+tests/sessions/test_libraries.py tests/sessions/test_session.py
+tests/sessions/test_session_model.py tests/sessions/test_storage.py
+tests/sessions/test_topologies.py
+tests/sessions/outages/__init__.py tests/sessions/outages/test_anywhere.py
+tests/sessions/outages/test_outage.py
 """.split()  # noqa: SIM905
 )
 RENDERED = {

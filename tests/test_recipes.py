@@ -403,7 +403,7 @@ def test_a_storage_of_ones_own(
     typed: Callable[..., Path], serve: Callable[..., Server], home: Path
 ) -> None:
     project = typed(STORAGE)
-    example = (project / "tests/sqlite_storage.py").read_text()
+    example = (project / "tests/sessions/sqlite_storage.py").read_text()
     own = 'class MyStorage(SQLiteStorage):\n    def __init__(self) -> None:\n        super().__init__("sessions.db")\n'
     (project / "app/my_storage.py").write_text(f"{example}\n\n{own}")
     factory = project / "app/__init__.py"

@@ -18,7 +18,7 @@ from app.sessions.record import Record
 from app.sessions.signer import storage_key
 from app.sessions.states import Cookie
 from app.sessions.values import decode, encode
-from tests.programs import BEFORE, OPERATIONS, SINGLES, in_turn
+from tests.sessions.programs import BEFORE, OPERATIONS, SINGLES, in_turn
 
 Names = tuple[str, ...]
 ID = "a" * 43

@@ -19,7 +19,7 @@ from app.sessions import (
     StorageUnavailable,
 )
 from app.sessions.storage.connect import connect
-from tests.sqlite_storage import SQLiteStorage
+from tests.sessions.sqlite_storage import SQLiteStorage
 from tests.storage_contract import StorageContract
 
 
@@ -69,7 +69,7 @@ def test_nothing_extends_or_shortens_the_minute_of_an_ended_key(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr("tests.sqlite_storage.time.time", clock)
+    monkeypatch.setattr("tests.sessions.sqlite_storage.time.time", clock)
     path = str(tmp_path / "sessions.db")
     storage = MemoryStorage(clock=clock) if kind == "memory" else SQLiteStorage(path)
     storage.save("a", {"n": "1"}, (), 600, create=True)

@@ -20,8 +20,8 @@ from app.sessions import (
 )
 from app.sessions.record import Record
 from app.sessions.states import Cookie, State
-from tests.failing_storage import FailingStorage
-from tests.sqlite_storage import SQLiteStorage
+from tests.sessions.failing_storage import FailingStorage
+from tests.sessions.sqlite_storage import SQLiteStorage
 
 keys = st.sampled_from(["", "a", "_permanent", "ключ", "n"]) | st.text(max_size=5)
 values = st.recursive(

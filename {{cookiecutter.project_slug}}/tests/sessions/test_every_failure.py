@@ -13,8 +13,8 @@ from flask import Flask
 
 import app
 from app.sessions import MemoryStorage, session
-from tests.failing_storage import FailingStorage
-from tests.programs import BEFORE, PAIRS, SINGLES, in_turn
+from tests.sessions.failing_storage import FailingStorage
+from tests.sessions.programs import BEFORE, PAIRS, SINGLES, in_turn
 
 Names = tuple[str, ...]
 

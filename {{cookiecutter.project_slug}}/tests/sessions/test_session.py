@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from app.sessions import RedisStorage, SessionEnded, Storage, session
-from tests.sqlite_storage import SQLiteStorage
+from tests.sessions.sqlite_storage import SQLiteStorage
 
 Action = Callable[[], object]
 MAX = 2**63 - 1
