@@ -34,15 +34,20 @@ deploy/app.service deploy/app.socket deploy/nginx.conf
 tests/__init__.py tests/conftest.py tests/probe.py tests/storage_contract.py
 tests/test_app.py tests/test_checks.py tests/test_config.py tests/test_logs.py
 tests/test_protection.py tests/test_server.py
-tests/sessions/__init__.py tests/sessions/failing_storage.py tests/sessions/programs.py
-tests/sessions/sqlite_storage.py tests/sessions/test_breaker.py
-tests/sessions/test_cookie.py tests/sessions/test_differences.py
-tests/sessions/test_every_failure.py tests/sessions/test_every_order.py
-tests/sessions/test_libraries.py tests/sessions/test_session.py
-tests/sessions/test_session_model.py tests/sessions/test_storage.py
-tests/sessions/test_topologies.py
-tests/sessions/outages/__init__.py tests/sessions/outages/test_anywhere.py
-tests/sessions/outages/test_outage.py
+tests/sessions/__init__.py tests/sessions/conftest.py tests/sessions/failing_storage.py
+tests/sessions/programs.py tests/sessions/sqlite_storage.py
+tests/sessions/test_breaker.py tests/sessions/test_cookie.py
+tests/sessions/test_differences.py tests/sessions/test_every_failure.py
+tests/sessions/test_every_order.py tests/sessions/test_increment.py
+tests/sessions/test_interface.py tests/sessions/test_libraries.py
+tests/sessions/test_memory.py tests/sessions/test_record.py tests/sessions/test_redis.py
+tests/sessions/test_session.py tests/sessions/test_session_model.py
+tests/sessions/test_storage.py tests/sessions/test_topologies.py
+tests/sessions/test_two_requests.py tests/sessions/test_values.py
+tests/sessions/outages/__init__.py tests/sessions/outages/conftest.py
+tests/sessions/outages/test_answers.py tests/sessions/outages/test_anywhere.py
+tests/sessions/outages/test_counts.py tests/sessions/outages/test_recovery.py
+tests/sessions/outages/test_refusals.py
 """.split()  # noqa: SIM905
 )
 RENDERED = {

