@@ -426,6 +426,21 @@ def test_a_storage_of_ones_own(
         home, project, bin / "pytest", "-q", "tests/test_my_storage.py"
     )
     assert status == 0, output
+    for target in "format", "check":
+        status, output = run(home, project, "make", target)
+        assert status == 0, output
+
+
+def test_a_test_of_ones_own(typed: Callable[..., Path], home: Path) -> None:
+    """The one in the section about tests, in a file of its own, and clean."""
+    project = typed()
+    readme = (project / "README.md").read_text().partition("\n## Test\n")[2]
+    [code, *_] = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    (project / "tests/test_own.py").write_text(code)
+    pytest_ = [project / ".venv/bin/pytest", "-q", "tests/test_own.py"]
+    for command in pytest_, ["make", "check"]:
+        status, output = run(home, project, *command)
+        assert status == 0, output
 
 
 def test_the_typed_code_is_clean(typed: Callable[..., Path], home: Path) -> None:

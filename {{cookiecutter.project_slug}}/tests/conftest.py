@@ -10,10 +10,12 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from http.cookiejar import CookieJar
 from pathlib import Path
 from signal import Signals
 from threading import Thread
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -97,6 +99,19 @@ def storage(request: pytest.FixtureRequest) -> Storage:
     return RedisStorage(request.getfixturevalue("redis"))
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a visitor gets."""
+
+    status: int
+    text: str
+
+    @property
+    def json(self) -> Any:
+        """What the text says, read as JSON."""
+        return json.loads(self.text)
+
+
 class Visitor:
     """A browser, as far as the tests need one: it keeps cookies."""
 
@@ -107,27 +122,27 @@ class Visitor:
             urllib.request.HTTPCookieProcessor(self.cookies)
         )
 
-    def get(self, path: str = "/", **headers: str) -> tuple[int, str]:
-        """Return the status and the body of a page."""
+    def get(self, path: str = "/", **headers: str) -> Answer:
+        """Ask for a page."""
         return self._open(urllib.request.Request(self.url + path, headers=headers))  # noqa: S310
 
-    def post(self, path: str) -> tuple[int, str]:
-        """Send an empty form; return the status and the body of where it leads."""
+    def post(self, path: str) -> Answer:
+        """Send an empty form, and return the answer of the page that it leads to."""
         return self._open(urllib.request.Request(self.url + path, data=b""))  # noqa: S310
 
-    def _open(self, request: urllib.request.Request) -> tuple[int, str]:
+    def _open(self, request: urllib.request.Request) -> Answer:
         try:
             with self._opener.open(request, timeout=10) as response:
-                return response.status, response.read().decode()
+                return Answer(response.status, response.read().decode())
         except urllib.error.HTTPError as error:
             with error:
-                return error.code, error.read().decode()
+                return Answer(error.code, error.read().decode())
 
     def count(self) -> int:
         """Visit the counter and return the count."""
-        status, body = self.get("/")
-        assert status == 200, body
-        return int(json.loads(body)["views"])
+        answer = self.get("/")
+        assert answer.status == 200, answer.text
+        return int(answer.json["views"])
 
 
 class Server:

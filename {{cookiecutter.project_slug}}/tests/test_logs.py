@@ -122,7 +122,8 @@ def test_an_answer_that_is_not_the_apps_has_its_line_too(
     start_server: Callable[..., Server],
 ) -> None:
     server = start_server("tests.test_logs:answering_by_itself")
-    assert server.visitor().get("/moved?secret=1") == (204, "")
+    answer = server.visitor().get("/moved?secret=1")
+    assert (answer.status, answer.text) == (204, "")
     server.stop()
     [line] = access_lines(server)
     assert line.startswith("method=GET path=/moved status=204 ")
@@ -134,9 +135,9 @@ def test_an_exception_that_reaches_gunicorn_is_a_500_and_forges_no_line(
     start_server: Callable[..., Server], app: str
 ) -> None:
     server = start_server(f"tests.test_logs:{app}")
-    status, body = server.visitor().get("/fails?secret=1")
-    assert status == 500
-    assert "Internal Server Error" in body
+    answer = server.visitor().get("/fails?secret=1")
+    assert answer.status == 500
+    assert "Internal Server Error" in answer.text
     server.stop()
     assert access_lines(server)[-1].startswith("method=GET path=/fails status=500 ")
     log = "".join(server.log)
