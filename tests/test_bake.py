@@ -19,8 +19,9 @@ Procfile README.md app.json gunicorn.conf.py pyproject.toml requirements-dev.in
 requirements-dev.txt requirements.in requirements.txt
 .github/dependabot.yml
 .github/workflows/test.yml
-app/__init__.py app/access_log.py app/checks.py app/config.py app/environment.py
-app/errors.py app/health.py app/logs.py app/protection.py app/views.py
+app/__init__.py app/access_log.py app/checks.py app/config.py app/env_file.py
+app/environment.py app/errors.py app/headers.py app/health.py app/logs.py
+app/protection.py app/proxies.py app/static_files.py app/storage.py app/views.py
 app/sessions/README.md app/sessions/__init__.py app/sessions/interface.py
 app/sessions/mapping.py app/sessions/record.py app/sessions/session.py
 app/sessions/signer.py app/sessions/states.py app/sessions/values.py

@@ -197,7 +197,6 @@ def test_a_secret_is_replaced_in_three_commands(
 
 ASK = """
 from app.config import read_settings
-from app.environment import Reader
 from app.sessions.storage.connect import parse_url
 import sys
 
@@ -209,7 +208,7 @@ class Asked(dict):
 if sys.argv[1:]:
     [parse_url(url) for url in sys.argv[1:]]
 else:
-    read_settings(Reader(Asked()), own_storage=False)
+    read_settings(Asked())
 """
 
 

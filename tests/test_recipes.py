@@ -72,7 +72,7 @@ def type_in(project: Path, recipe: str) -> None:
         elif name == ["app/__init__.py"]:
             [module] = re.findall(r"import `(\w+)` beside `views`", told)
             lines = re.sub(
-                r"(?m)(from \. import .+)", rf"\1, {module}", factory.read_text()
+                "(?m)^    views,$", f"    views,\n    {module},", factory.read_text()
             )
             assert "before `return app`" in told
             lines = lines.replace("    return app\n", block + "    return app\n")

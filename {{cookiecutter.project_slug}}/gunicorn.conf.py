@@ -32,7 +32,7 @@ keepalive = 95
 graceful_timeout = 25
 timeout = 30
 
-# What a proxy says of the client is the app's business: see app/protection.py. Left
+# What a proxy says of the client is the app's business: see app/proxies.py. Left
 # unset, the environment's FORWARDED_ALLOW_IPS=* would have everybody believed.
 forwarded_allow_ips = "*" if settings.trusted_proxies else ""
 forwarder_headers = ""  # any client can send SCRIPT_NAME, and would be believed

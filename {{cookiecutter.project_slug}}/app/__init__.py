@@ -4,10 +4,21 @@ import sys
 
 from flask import Flask
 
-from . import checks, errors, health, logs, protection, views
-from .config import load_settings, open_storage, session_hint, signing_secrets
+from . import (
+    checks,
+    errors,
+    headers,
+    health,
+    logs,
+    protection,
+    proxies,
+    static_files,
+    views,
+)
+from .config import load_settings, signing_secrets
 from .environment import ConfigurationError
 from .sessions import ServerSideSessionInterface, Storage
+from .storage import open_storage, session_hint
 
 
 def create_app(storage: Storage | None = None) -> Flask:
@@ -40,6 +51,9 @@ def create_app(storage: Storage | None = None) -> Flask:
     )
     errors.init_app(app)
     protection.init_app(app, settings)
+    proxies.init_app(app, settings)
+    headers.init_app(app, settings)
+    static_files.init_app(app)
     app.register_blueprint(views.bp)
     app.register_blueprint(health.bp)
     checks.init_app(app, settings, storage)

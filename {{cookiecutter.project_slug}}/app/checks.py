@@ -5,24 +5,30 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 from flask import Flask
 from redis import Redis, RedisError
 
 from .config import DAY, Settings, read_settings
-from .environment import Problem, Reader, command_to_set
+from .environment import Problem, command_to_set
 from .sessions import RedisStorage, Storage, StorageUnavailable
 
 # About 130 were measured for a visit counter's; most sessions hold something more.
 BYTES_PER_SESSION = 250
 
-# Status (ok, warning, error), subject, explanation, fixing command.
-Finding = tuple[str, str, str, str]
-
 # What INFO tells, unless the host forbids it or leaves something out.
 TOLD = {"redis_version", "used_memory", "maxmemory", "maxmemory_policy", "maxclients"}
+
+
+class Finding(NamedTuple):
+    """How something is (ok, warning or error), and the command that fixes it."""
+
+    status: str
+    subject: str
+    text: str
+    command: str = ""
 
 
 def init_app(app: Flask, settings: Settings, storage: Storage) -> None:
@@ -33,7 +39,7 @@ def init_app(app: Flask, settings: Settings, storage: Storage) -> None:
 def app_to_report(problems: list[Problem]) -> Flask:
     """Return an app that can do no more than report why the real one cannot start."""
     app = Flask(__name__)
-    add_command(app, lambda: [("error", *problem) for problem in problems])
+    add_command(app, lambda: [Finding("error", *problem) for problem in problems])
     return app
 
 
@@ -46,8 +52,7 @@ def add_command(app: Flask, find: Callable[[], list[Finding]]) -> None:
         """Check that the app can serve with these settings; fail if it cannot."""
         findings = find()
         if style == "json":
-            keys = "status", "subject", "text", "command"
-            rows = [dict(zip(keys, finding, strict=True)) for finding in findings]
+            rows = [finding._asdict() for finding in findings]
             click.echo(json.dumps(rows, indent=2))
         else:
             for status, subject, text, command in findings:
@@ -60,31 +65,34 @@ def add_command(app: Flask, find: Callable[[], list[Finding]]) -> None:
 def check_stage(settings: Settings, storage: Storage) -> Iterator[Finding]:
     """Tell what is in force, and in development what production will want."""
     if settings.production:
-        yield "ok", "APP_ENV", "production", ""
-        yield "ok", "SECRET", "is set, long and random enough", ""
+        yield Finding("ok", "APP_ENV", "production")
+        yield Finding("ok", "SECRET", "is set, long and random enough")
     else:
-        yield "ok", "APP_ENV", "development", ""
-        production = Reader({**os.environ, "APP_ENV": "production"})
-        read_settings(production, own_storage=False)
-        for name, what, command in production.problems:
-            yield "warning", name, f"{what} (in production)", command
+        yield Finding("ok", "APP_ENV", "development")
+        _, problems = read_settings({**os.environ, "APP_ENV": "production"})
+        for name, what, command in problems:
+            yield Finding("warning", name, f"{what} (in production)", command)
     if os.environ.get("WEB_CONCURRENCY") == "":
         text = "is empty, with which gunicorn does not start"
-        yield "error", "WEB_CONCURRENCY", text, command_to_set("WEB_CONCURRENCY", "2")
+        yield Finding(
+            "error", "WEB_CONCURRENCY", text, command_to_set("WEB_CONCURRENCY", "2")
+        )
     older = len(settings.secrets) - 1
     if older > 0:
-        yield "ok", "SECRET_FALLBACKS", f"{older} older secrets are still valid", ""
+        yield Finding(
+            "ok", "SECRET_FALLBACKS", f"{older} older secrets are still valid"
+        )
     name, secure = settings.cookie_name, "Secure, " if settings.production else ""
-    yield "ok", "cookie", f"{name}: {secure}HttpOnly, SameSite=Lax, Path=/", ""
+    yield Finding("ok", "cookie", f"{name}: {secure}HttpOnly, SameSite=Lax, Path=/")
     idle, lifetime = settings.idle_timeout / DAY, settings.lifetime / DAY
     text = f"sessions end after {idle:g} days unused, {lifetime:g} in all"
     if idle > lifetime:
         text = "SESSION_IDLE_TIMEOUT is longer than SESSION_LIFETIME, which goes first"
         command = command_to_set("SESSION_IDLE_TIMEOUT", str(settings.lifetime))
-        yield "warning", "timeouts", text, command
+        yield Finding("warning", "timeouts", text, command)
     else:
-        yield "ok", "timeouts", text, ""
-    yield "ok", "Python", platform.python_version(), ""
+        yield Finding("ok", "timeouts", text)
+    yield Finding("ok", "Python", platform.python_version())
     yield from check_storage(settings, storage)
 
 
@@ -101,13 +109,13 @@ def check_storage(settings: Settings, storage: Storage) -> Iterator[Finding]:
             command = command_to_set("REDIS_CA_CERT", "/path/to/ca.pem")
         elif isinstance(storage, RedisStorage):
             command = command_to_set("REDIS_URL", "redis://:password@host:6379/0")
-        yield "error", "storage", text, command
+        yield Finding("error", "storage", text, command)
         return
     answered = f"answers in {(time.perf_counter() - started) * 1000:.1f} ms"
     if isinstance(storage, RedisStorage) and isinstance(storage.client, Redis):
         yield from check_redis(settings, storage.client, answered)
     else:
-        yield "ok", "storage", f"{type(storage).__name__} {answered}", ""
+        yield Finding("ok", "storage", f"{type(storage).__name__} {answered}")
 
 
 def check_redis(settings: Settings, client: Redis, answered: str) -> Iterator[Finding]:
@@ -116,30 +124,31 @@ def check_redis(settings: Settings, client: Redis, answered: str) -> Iterator[Fi
     try:
         info = client.info()
     except RedisError as error:
-        yield "warning", "INFO", f"is refused by Redis: {error}", ""
+        yield Finding("warning", "INFO", f"is refused by Redis: {error}")
     version = info.get("valkey_version", info.get("redis_version", "(some version)"))
-    yield "ok", "Redis", f"{version} {answered}", ""
+    yield Finding("ok", "Redis", f"{version} {answered}")
     for name in sorted(TOLD - info.keys()):
-        yield "warning", name, "cannot be found out: INFO does not tell it", ""
+        yield Finding("warning", name, "cannot be found out: INFO does not tell it")
     policy = info.get("maxmemory_policy")
     if policy == "noeviction":
         command = "redis-cli config set maxmemory-policy volatile-lru"
         if os.environ.get("DYNO"):
             command = "heroku redis:maxmemory --policy volatile-lru"
         text = "noeviction: when Redis is full, nobody can log in or be counted"
-        yield "warning", "memory policy", text, command
+        yield Finding("warning", "memory policy", text, command)
     elif policy:
-        yield "ok", "memory policy", policy, ""
+        yield Finding("ok", "memory policy", policy)
     if "used_memory" in info:
         used, most = info["used_memory"], info.get("maxmemory")
         text = f"{used / 1e6:.1f} MB used"
         if most:
             room = max(0, most - used) // BYTES_PER_SESSION
             text += f" of {most / 1e6:.1f} MB: room for {room:,} more small sessions"
-        yield "ok", "memory", text, ""
+        yield Finding("ok", "memory", text)
     if "maxclients" in info:
         # An old and a new release run side by side while a deploy takes over.
         needed, allowed = settings.processes * settings.threads * 2, info["maxclients"]
         text = f"{needed} needed by two releases of one machine, {allowed} allowed"
         command = command_to_set("WEB_CONCURRENCY", "1") if needed > allowed else ""
-        yield "error" if command else "ok", "connections", text, command
+        status = "error" if command else "ok"
+        yield Finding(status, "connections", text, command)

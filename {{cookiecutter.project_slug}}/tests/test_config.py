@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app import config, create_app
+from app import create_app, env_file
 from app.config import Settings, load_settings
 from app.environment import ConfigurationError
 from app.sessions import MemoryStorage, RedisStorage
@@ -16,10 +16,10 @@ PASSWORD = "hunter2"  # noqa: S105
 
 
 @pytest.fixture(autouse=True)
-def env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def env_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An .env of the test's own."""
     path = tmp_path / ".env"
-    monkeypatch.setattr(config, "ENV_FILE", path)
+    monkeypatch.setattr(env_file, "ENV_FILE", path)
     return path
 
 
@@ -49,9 +49,9 @@ def test_production_is_what_happens_when_nobody_says_otherwise(
 
 
 def test_the_environment_goes_before_the_env_file(
-    env_file: Path, monkeypatch: pytest.MonkeyPatch
+    env_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    env_file.write_text("PORT=1111\nWEB_THREADS=7\n")
+    env_path.write_text("PORT=1111\nWEB_THREADS=7\n")
     monkeypatch.setenv("PORT", "2222")
     monkeypatch.delenv("WEB_THREADS")
     settings = load_settings()
@@ -71,19 +71,19 @@ def test_the_environment_goes_before_the_env_file(
     ids=["plain", "BOM", "CRLF", "export", "quotes", "comments"],
 )
 def test_the_env_file_is_read_as_python_dotenv_documents_it(
-    env_file: Path, monkeypatch: pytest.MonkeyPatch, text: str
+    env_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
-    env_file.write_bytes(text.encode())
+    env_path.write_bytes(text.encode())
     monkeypatch.delenv("PORT")
     monkeypatch.delenv("LOG_LEVEL")
     settings = load_settings()
     assert (settings.port, settings.log_level) == (1234, "DEBUG")
 
 
-def test_an_env_file_in_another_encoding_is_refused_by_name(env_file: Path) -> None:
-    env_file.write_text("PORT=1234", encoding="utf-16")  # as PowerShell does
+def test_an_env_file_in_another_encoding_is_refused_by_name(env_path: Path) -> None:
+    env_path.write_text("PORT=1234", encoding="utf-16")  # as PowerShell does
     assert refusal().startswith(".env is not UTF-8; fix it with: iconv -f UTF-16 ")
-    env_file.write_text("PORT=1234", encoding="utf-16-le")
+    env_path.write_text("PORT=1234", encoding="utf-16-le")
     assert refusal().startswith(".env is not UTF-8; fix it with: iconv ")
 
 
@@ -94,7 +94,7 @@ def test_an_env_file_that_may_not_be_read_is_refused_by_name(
         Path(folder).chmod(0o755)
         path = Path(folder) / ".env"
         path.touch(mode=0o000)
-        monkeypatch.setattr(config, "ENV_FILE", path)
+        monkeypatch.setattr(env_file, "ENV_FILE", path)
         user = os.geteuid()
         if user == 0:  # who may read everything
             os.seteuid(65534)
@@ -106,10 +106,10 @@ def test_an_env_file_that_may_not_be_read_is_refused_by_name(
 
 
 def test_an_env_file_for_development_does_not_override_another_stages_secret(
-    env_file: Path, monkeypatch: pytest.MonkeyPatch
+    env_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It came along with a copy of the project, where the host has set SECRET."""
-    env_file.write_text(f"APP_ENV=development\nSECRET=dev-{GOOD}\n")
+    env_path.write_text(f"APP_ENV=development\nSECRET=dev-{GOOD}\n")
     monkeypatch.setenv("SECRET", GOOD)
     for variable in ("unset", "set by the flask command, which has read .env"):
         if variable == "unset":
@@ -126,9 +126,9 @@ def test_an_env_file_for_development_does_not_override_another_stages_secret(
 
 @pytest.mark.parametrize("secret", ["", "mine", f"dev-{GOOD}"])
 def test_an_env_file_for_development_goes_with_secrets_of_development(
-    env_file: Path, monkeypatch: pytest.MonkeyPatch, secret: str
+    env_path: Path, monkeypatch: pytest.MonkeyPatch, secret: str
 ) -> None:
-    env_file.write_text("APP_ENV=development\nSECRET=mine\n")
+    env_path.write_text("APP_ENV=development\nSECRET=mine\n")
     monkeypatch.delenv("APP_ENV")
     monkeypatch.setenv("SECRET", secret)
     assert not load_settings().production
@@ -166,8 +166,10 @@ def test_a_project_without_its_env_file_says_so(
     production: pytest.MonkeyPatch,
 ) -> None:
     production.setenv("SECRET", "")
-    assert refusal().startswith("SECRET is not set, and there is no .env")
-    assert "echo APP_ENV=development > .env" in refusal()
+    assert refusal() == (
+        "APP_ENV is not set, and neither is SECRET, so this counts as production; "
+        "fix it with: echo APP_ENV=development >> .env"
+    )
 
 
 def test_development_does_without_a_secret(
