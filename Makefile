@@ -63,7 +63,7 @@ screenshots: .venv/ready ## Renew the README's pictures: needs Chromium
 	@$(MAKE) --no-print-directory -C build/visit-counter .venv/run PYTHON=$(PYTHON)
 	@$(BIN)/python -m tests.browser.screenshots
 
-bench: .venv/ready ## Compare speed with what you would use instead: needs wrk, and Node for Express
+bench: .venv/ready ## Compare speed with what you would use instead: needs wrk and Node (ONLY=growth)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m benchmarks.run
 
 check: .venv/ready ## Check style and types only

@@ -5,14 +5,17 @@ import secrets
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build/benchmarks"
 PEERS = ROOT / "benchmarks/peers"
 
 GTHREAD = "gunicorn --worker-class gthread --threads 4 --keep-alive 95 app:app --bind"
+GRANIAN = "granian --interface wsgi --workers 1 --blocking-threads 4"
 
 
 @dataclass(frozen=True)
@@ -31,67 +34,108 @@ class App:
         return BUILD / self.folder.name
 
 
-OURS = BUILD / "visit-counter"
+FOLDER = BUILD / "visit-counter"
+OURS = App("this template", FOLDER, "gunicorn --bind")
+FASTER = App(
+    "this template on Granian", FOLDER, f"{GRANIAN} --factory app:create_app --port"
+)
+ALONE = App("Flask alone", PEERS / "flask", GTHREAD, path="/healthz", sessions=False)
+INCR = App("Flask + INCR", PEERS / "flask", GTHREAD, sessions=False)
+FAST_INCR = App(
+    "Flask + INCR on Granian",
+    PEERS / "flask",
+    f"{GRANIAN} app:app --port",
+    sessions=False,
+)
+COOKIE = App("Flask's cookie", PEERS / "flask_cookie", GTHREAD, sessions=False)
+FLASK_SESSION = App("Flask-Session", PEERS / "flask_session", GTHREAD)
+DUTIES = App("Flask-Session, equal duties", PEERS / "flask_duties", GTHREAD)
+DJANGO = App("Django, cache sessions", PEERS / "django", GTHREAD)
+STARLETTE = App(
+    "Starlette + starsessions",
+    PEERS / "starlette",
+    "uvicorn --no-access-log app:app --port",
+)
+EXPRESS = App("Express + connect-redis", PEERS / "express", "node server.js")
+
 APPS = [
-    App("this template", OURS, "gunicorn --bind"),
-    App(
-        "this template on Granian",
-        OURS,
-        "granian --interface wsgi --factory app:create_app --workers 1"
-        " --blocking-threads 4 --port",
-    ),
-    App("Flask alone", PEERS / "flask", GTHREAD, path="/healthz", sessions=False),
-    App("Flask + INCR", PEERS / "flask", GTHREAD, sessions=False),
-    App("Flask's cookie", PEERS / "flask_cookie", GTHREAD, sessions=False),
-    App("Flask-Session", PEERS / "flask_session", GTHREAD),
-    App("Django, cache sessions", PEERS / "django", GTHREAD),
-    App(
-        "Starlette + starsessions",
-        PEERS / "starlette",
-        "uvicorn --no-access-log app:app --port",
-    ),
-    App("Express + connect-redis", PEERS / "express", "node server.js"),
+    OURS,
+    FASTER,
+    ALONE,
+    INCR,
+    FAST_INCR,
+    COOKIE,
+    FLASK_SESSION,
+    DUTIES,
+    DJANGO,
+    STARLETTE,
+    EXPRESS,
 ]
+
+
+def with_growth(app: App) -> App:
+    """Return the app with the views of peers/grown.py, if it has not its own."""
+    commands = {
+        OURS: "gunicorn grown:app --bind",
+        FASTER: f"{GRANIAN} grown:app --port",
+        FLASK_SESSION: GTHREAD.replace("app:app", "grown:app"),
+    }
+    return replace(app, command=commands.get(app, app.command))
 
 
 def install(app: App) -> None:
     """Bake the template or install a peer's packages, below build/."""
-    if app.folder == OURS:
+    if app.folder == FOLDER:
         bake()
     if app.command.startswith("node"):
         shutil.copytree(app.folder, app.environment, dirs_exist_ok=True)
-        npm = ["npm", "install", "--silent", "--no-audit", "--no-fund"]
-        subprocess.run(npm, cwd=app.environment, check=True)
+        run(
+            "npm", "install", "--silent", "--no-audit", "--no-fund", cwd=app.environment
+        )
         return
     python = app.environment / ".venv/bin/python"
     if not python.exists():
-        uv = [
-            "uv",
-            "venv",
-            "--quiet",
-            "--python",
-            sys.executable,
-            str(python.parents[1]),
-        ]
-        subprocess.run(uv, check=True)
+        run("uv", "venv", "--quiet", "--python", sys.executable, python.parents[1])
     needed = ["-r", str(app.folder / "requirements.txt")]
     if app.command.startswith("granian"):
         needed += ["granian==2.8.7"]
-    pip = ["uv", "pip", "install", "--quiet", "--python", str(python)]
-    subprocess.run([*pip, *needed], check=True)
+    compiled = "uv", "pip", "install", "--quiet", "--compile-bytecode"
+    run(*compiled, "--python", python, *needed)
 
 
 def bake() -> None:
     """Bake the default project, over the one of an earlier run."""
-    command = [sys.executable, "-m", "cookiecutter", "--no-input", "--default-config"]
-    subprocess.run(
-        [*command, "--overwrite-if-exists", "--output-dir", BUILD, ROOT, "init_git=no"],
-        check=True,
-        stdout=subprocess.DEVNULL,
+    with TemporaryDirectory() as folder:
+        # Without what tools leave in the template's folder, which would be read, too.
+        unwanted = ".*_cache", "__pycache__", ".hypothesis"
+        for name in ("cookiecutter.json", "hooks", "{{cookiecutter.project_slug}}"):
+            source, copy = ROOT / name, Path(folder, name)
+            if source.is_file():
+                shutil.copy(source, copy)
+            else:
+                shutil.copytree(source, copy, ignore=shutil.ignore_patterns(*unwanted))
+        options = "--no-input", "--default-config", "--overwrite-if-exists"
+        to = "--output-dir", BUILD, folder, "init_git=no"
+        run(sys.executable, "-m", "cookiecutter", *options, *to)
+
+
+def run(*command: str | Path, cwd: Path | None = None) -> None:
+    """Run a command quietly; raise with what it printed if it fails."""
+    done = subprocess.run(
+        command,
+        check=False,
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=300,
     )
+    if done.returncode:
+        raise RuntimeError(f"{command[0]} failed: {done.stdout.decode()[-500:]}")
 
 
-def start(app: App, port: int, redis_url: str, log: Path) -> subprocess.Popen[bytes]:
+def start(
+    app: App, port: int, redis_url: str, log: Path, variables: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
     """Start an app on a port of this machine; what it prints goes to a file."""
     address = f"127.0.0.1:{port}" if "gunicorn" in app.command else str(port)
     command = [*app.command.split(), address]
@@ -101,17 +145,19 @@ def start(app: App, port: int, redis_url: str, log: Path) -> subprocess.Popen[by
     else:
         command[0] = str(app.environment / ".venv/bin" / command[0])
         folder = app.folder
+    settings = {
+        "PATH": os.environ["PATH"],
+        "PORT": str(port),
+        "PYTHONPATH": str(PEERS),
+        "REDIS_URL": redis_url,
+        "SECRET": f"dev-{secrets.token_urlsafe(48)}",
+        "WEB_CONCURRENCY": "1",
+    }
     with log.open("wb") as output:
         return subprocess.Popen(
             command,
             cwd=folder,
-            env={
-                "PATH": os.environ["PATH"],
-                "PORT": str(port),
-                "REDIS_URL": redis_url,
-                "SECRET": f"dev-{secrets.token_urlsafe(48)}",
-                "WEB_CONCURRENCY": "1",
-            },
+            env=settings | {**variables},
             stdout=output,
             stderr=subprocess.STDOUT,
         )

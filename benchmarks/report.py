@@ -1,148 +1,193 @@
-"""Writes what a run of the benchmark has found: results.json, RESULTS.md, chart.svg."""
+"""Writes what a run has found: results.json, RESULTS.md and the charts."""
 
 import json
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks import charts, goals, growth, servers, workers
+from benchmarks.rounds import Measure, Results, middle, ratio
+
 HERE = Path(__file__).parent
-OURS, FASTER = "this template", "this template on Granian"
+RESULTS = HERE / "results.json"
 
 HEADER = """\
-# What a counted visit costs
+# How fast it is, and beside what
 
-Visits a second on one core, {machine}, Python {python}, {redis}, {date}. Eight visitors on
-connections that are kept alive; `known` have a session, `new` get one with each request.
-{rounds} rounds of {seconds} s, the apps in turn: the median, with the range. Every count was
-checked. {pinning} Each other app is the smallest that its documentation recommends
-(`benchmarks/peers`), those for gunicorn with the same worker, threads and keep-alive.
-Run it again with `make bench`: it needs wrk, and Node for Express.
+Visits a second, unless another unit is given. All apps take turns in each round; a figure is
+the median of the rounds, with their range. Ratios are taken within a round. Every count was
+checked. The app has one core, the visitors (wrk) and Redis have another. Each other app is
+the smallest that its documentation recommends ([peers](peers)); those for gunicorn have the
+same worker, threads and keep-alive. Run it again with `make bench`, or only one part with
+`make bench ONLY=growth`. It needs wrk, and Node for Express.
 """
+TEXTS = {
+    "visits": """\
+## A visit that counts
+
+Eight visitors on connections that are kept alive: *known* visitors have a session, *new* ones
+get one with each request. *Equal duties* is Flask-Session with signed ids, security headers,
+request ids, an origin check and an access log, each by the usual library. *Commands*: what
+Redis gets for a visit. *Bytes*: what a session takes in Redis. *Of 200*: how many were counted
+of one visitor's 200 parallel visits.
+
+![Visits a second](visits.svg)
+""",
+    "growth": """\
+## When sessions hold something
+
+Known visitors, whose sessions hold 1, 20 or 200 keys of 20 characters each, or one key of
+20 kB. A visit counts, reads one key, or changes one key without reading any. The second table
+tells what a visit costs Redis: microseconds of its CPU, and bytes on the wire in both
+directions.
+
+![Visits a second as the session grows](growth.svg)
+""",
+    "servers": """\
+## Sentinel, Cluster, TLS
+
+Known visitors of this template, with one Redis server, one that three Sentinels watch, a
+Cluster of three, and one server over TLS.
+""",
+    "workers": """\
+## Processes and connections
+
+Known visitors of this template. The processes, Redis and the visitors share all cores here,
+so a second process adds less than it would on a server of its own.
+""",
+}
 
 
-def write(results: dict[str, Any]) -> None:
-    """Write all three files."""
-    (HERE / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+def write(results: Results) -> None:
+    """Write all files."""
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     (HERE / "RESULTS.md").write_text(markdown(results))
-    (HERE / "chart.svg").write_text(chart(results))
-    print(markdown(results))
+    (HERE / "visits.svg").write_text(charts.visits(results))
+    (HERE / "growth.svg").write_text(charts.growth(results))
 
 
-def ratio(
-    results: dict[str, Any], ours: str, other: str, kind: str, what: str = "visits_s"
-) -> float | None:
-    """Return the median of the rounds' ratios; None if one of the two did not run."""
-    apps = results["apps"]
-    if ours not in apps or other not in apps:
-        return None
-    rounds = zip(apps[ours][kind], apps[other][kind], strict=True)
-    return float(median(mine[what] / its[what] for mine, its in rounds))
-
-
-def goals(results: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Return what we want of a run, and what it has found."""
-    found = results["apps"][OURS]
-
-    def beside(ours: str, other: str, kind: str, what: str = "visits_s") -> str:
-        value = ratio(results, ours, other, kind, what)
-        return "not run" if value is None else f"{value:.2f} ×"
-
-    return [
-        (
-            "known visitors beside Flask + INCR",
-            "≥ 1.0 ×",
-            beside(OURS, "Flask + INCR", "known"),
-        ),
-        ("… beside Flask-Session", "≥ 1.45 ×", beside(OURS, "Flask-Session", "known")),
-        ("… beside Django", "≥ 2.5 ×", beside(OURS, "Django, cache sessions", "known")),
-        (
-            "new visitors beside Flask-Session",
-            "≥ 1.25 ×",
-            beside(OURS, "Flask-Session", "new"),
-        ),
-        (
-            "known visitors on Granian beside Express",
-            "≥ 1.1 ×",
-            beside(FASTER, "Express + connect-redis", "known"),
-        ),
-        (
-            "… beside Starlette",
-            "≥ 1.1 ×",
-            beside(FASTER, "Starlette + starsessions", "known"),
-        ),
-        (
-            "p99 beside Flask + INCR",
-            "≤ 1.1 ×",
-            beside(OURS, "Flask + INCR", "known", "p99_ms"),
-        ),
-        ("Redis commands for a visit", "1", f"{found['commands']:g}"),
-        (
-            "Redis commands for a page without session",
-            "0",
-            f"{results['commands_without_session']:g}",
-        ),
-        ("bytes for a session", "≤ 104", str(found["session_bytes"])),
-        ("counted of 200 at a time", "200", str(found["counted"])),
-        ("memory of the worker", "≤ 42 MiB", f"{found['rss_mib']} MiB"),
-        ("start to first answer", "≤ 1.0 s", f"{found['start_s']} s"),
-        ("baking", "", f"{results['bake_s']} s"),
-    ]
-
-
-def markdown(results: dict[str, Any]) -> str:
+def markdown(results: Results) -> str:
     """Return RESULTS.md."""
-    pinning = (
-        "The app has one core, wrk and Redis have another."
-        if results["pinned"]
-        else "Nothing was pinned to a core: this system cannot, or has but one."
-    )
-    lines = [
-        HEADER.format(**results, pinning=pinning),
-        "| app | known, a second | p50 | p99 | new, a second | commands | bytes | of 200 | memory |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for name, found in results["apps"].items():
-        cells = [
-            name,
-            spread(found["known"]),
-            f"{median(m['p50_ms'] for m in found['known']):.1f} ms",
-            f"{median(m['p99_ms'] for m in found['known']):.1f} ms",
-            spread(found["new"]),
-            f"{found['commands']:g}" if "commands" in found else "",
-            str(found.get("session_bytes", "")),
-            str(found.get("counted", "")),
-            f"{found['rss_mib']} MiB",
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", "| measured | goal | found |", "|---|---|---|"]
-    lines += [f"| {' | '.join(row)} |" for row in goals(results)]
-    return "\n".join(lines) + "\n"
+    texts = [HEADER, "## Goals\n", *table("measured", "goal", "found", "result")]
+    texts += [cells(*goals.row(goal, results)) for goal in goals.GOALS]
+    for name, part in TABLES.items():
+        if name in results:
+            texts += ["", TEXTS[name], measured(results[name])]
+            failures = results[name]["failed"].items()
+            texts += [f"\n**Failed:** {what}: {why}" for what, why in failures]
+            texts += ["", *part(results[name])]
+    return "\n".join(texts) + "\n"
 
 
-def spread(rounds: list[dict[str, float]]) -> str:
+def measured(part: Results) -> str:
+    """Tell when and where a part was measured."""
+    where = ", ".join(str(part[name]) for name in ("date", "machine"))
+    pinned = ""
+    if not part["pinned"]:
+        pinned = " Nothing was pinned to a core: this system cannot, or has but one."
+    busy = ""
+    if part["others"] > 0.2:
+        busy = (
+            " **Other programs used the machine when this began"
+            f" ({part['others']} cores): do not rely on these figures.**"
+        )
+    rounds = f"{part['rounds']} rounds in {part['minutes']} minutes"
+    return f"{where}, Python {part['python']}; {rounds}.{pinned}{busy}"
+
+
+def visits_table(part: Results) -> list[str]:
+    """Return a row for each app."""
+    names = "p50", "p99", "new", "commands", "bytes", "of 200", "memory"
+    lines = table("app", "known", *names)
+    for name in [
+        row.removesuffix(" / known") for row in part["found"] if "/ known" in row
+    ]:
+        known, new = (
+            part["found"].get(f"{name} / {kind}", []) for kind in ("known", "new")
+        )
+        facts: dict[str, Any] = part["facts"][name]
+        lines.append(
+            cells(
+                name,
+                spread(known),
+                f"{middle(known, 'p50_ms'):.1f} ms",
+                f"{middle(known, 'p99_ms'):.1f} ms",
+                spread(new),
+                f"{facts['commands']:g}" if "commands" in facts else "",
+                str(facts.get("session_bytes", "")),
+                str(facts.get("counted", "")),
+                f"{facts['rss_mib']} MiB",
+            )
+        )
+    return lines
+
+
+def growth_table(part: Results) -> list[str]:
+    """Return two tables: visits a second, and what they cost Redis."""
+    sizes = [size.name for size in growth.SIZES]
+    lines = table("app", "a visit", *sizes)
+    costs = ["", *table("app", "a visit", *sizes)]
+    for app in growth.APPS:
+        for kind in growth.KINDS:
+            names = [f"{app.name} / {kind} / {size}" for size in sizes]
+            rows = [part["found"].get(name, []) for name in names]
+            if any(rows):
+                lines.append(cells(app.name, f"{kind}s", *map(spread, rows)))
+                costs.append(cells(app.name, f"{kind}s", *map(cost, rows)))
+    return lines + costs
+
+
+def servers_table(part: Results) -> list[str]:
+    """Return a row for each kind of server."""
+    plain = servers.SERVERS[0]
+    lines = table("Redis", "known", "p50", "p99", "beside one server")
+    for name, rounds in part["found"].items():
+        ratios = ratio(part["found"], name, plain)
+        times = [f"{middle(rounds, what):.1f} ms" for what in ("p50_ms", "p99_ms")]
+        beside = f"{median(ratios):.2f} ×" if ratios else ""
+        lines.append(cells(name, spread(rounds), *times, beside))
+    return lines
+
+
+def workers_table(part: Results) -> list[str]:
+    """Return a row for each number of processes."""
+    lines = table("processes", *[f"{many} connections" for many in workers.CONNECTIONS])
+    for number in workers.PROCESSES:
+        names = [f"{number} / {many}" for many in workers.CONNECTIONS]
+        rows = [part["found"].get(name, []) for name in names]
+        lines.append(cells(str(number), *map(spread, rows)))
+    return lines
+
+
+TABLES = {
+    "visits": visits_table,
+    "growth": growth_table,
+    "servers": servers_table,
+    "workers": workers_table,
+}
+
+
+def spread(rounds: list[Measure]) -> str:
     """Return the median, and from where to where it went."""
-    values = [m["visits_s"] for m in rounds]
+    if not rounds:
+        return "not run"
+    values = [each["visits_s"] for each in rounds]
     return f"{median(values):,.0f} ({min(values):,.0f}–{max(values):,.0f})"
 
 
-def chart(results: dict[str, Any]) -> str:
-    """Return known visitors' visits a second as bars, readable on white and on black."""
-    rows = {
-        n: median(m["visits_s"] for m in f["known"]) for n, f in results["apps"].items()
-    }
-    scale = 400 / max(rows.values())
-    bars = []
-    for number, (name, value) in enumerate(rows.items()):
-        y = 30 * number
-        colour = "#2f7d5b" if name.startswith(OURS) else "#8a8f98"
-        bars.append(
-            f'<text x="190" y="{y + 20}" text-anchor="end">{name}</text>'
-            f'<rect x="200" y="{y + 5}" width="{value * scale:.0f}" height="20" fill="{colour}"/>'
-            f'<text x="{206 + value * scale:.0f}" y="{y + 20}">{value:,.0f}</text>'
-        )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 660 {30 * len(rows)}"'
-        ' font-family="sans-serif" font-size="13" fill="#7a7f87">\n'
-        + "\n".join(bars)
-        + "\n</svg>\n"
-    )
+def cost(rounds: list[Measure]) -> str:
+    """Return what a visit costs Redis, and the wire."""
+    if not rounds:
+        return "not run"
+    us, size = middle(rounds, "redis_us"), middle(rounds, "wire_bytes")
+    return f"{us:.0f} µs, {size:,.0f} B"
+
+
+def table(*names: str) -> list[str]:
+    """Return the head of a table."""
+    return [cells(*names), f"|{'---|' * len(names)}"]
+
+
+def cells(*texts: str) -> str:
+    """Return a row of a table."""
+    return f"| {' | '.join(texts)} |"

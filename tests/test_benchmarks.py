@@ -1,29 +1,117 @@
-"""The benchmark's report, made of results as a run leaves them."""
+"""The benchmark's rounds, and its report of what they have found."""
 
 import json
+from copy import deepcopy
 from xml.etree import ElementTree
 
-from benchmarks import report
+import pytest
+
+from benchmarks import charts, growth, report, run
+from benchmarks.apps import APPS
+from benchmarks.goals import GOALS, Goal, row
+from benchmarks.rounds import Measure, in_turns, ratio
 from tests.conftest import ROOT
 
 RESULTS = json.loads((ROOT / "benchmarks/results.json").read_text())
 
 
 def test_what_is_shown_is_what_was_measured() -> None:
-    assert (ROOT / "benchmarks/RESULTS.md").read_text() == report.markdown(RESULTS)
-    assert (ROOT / "benchmarks/chart.svg").read_text() == report.chart(RESULTS)
+    folder = ROOT / "benchmarks"
+    assert (folder / "RESULTS.md").read_text() == report.markdown(RESULTS)
+    assert (folder / "visits.svg").read_text() == charts.visits(RESULTS)
+    assert (folder / "growth.svg").read_text() == charts.growth(RESULTS)
 
 
 def test_ratios_are_taken_within_a_round() -> None:
     """So that a slow minute of the machine does not count."""
-    rounds = {
-        "ours": {"known": [{"visits_s": 100}, {"visits_s": 10}, {"visits_s": 60}]},
-        "other": {"known": [{"visits_s": 50}, {"visits_s": 5}, {"visits_s": 20}]},
+    found = {
+        "ours": [{"visits_s": 100.0}, {"visits_s": 10.0}, {"visits_s": 60.0}],
+        "other": [{"visits_s": 50.0}, {"visits_s": 5.0}, {"visits_s": 20.0}],
     }
-    assert report.ratio({"apps": rounds}, "ours", "other", "known") == 2
-    assert report.ratio({"apps": rounds}, "ours", "absent", "known") is None
+    assert ratio(found, "ours", "other") == [2, 2, 3]
+    assert ratio(found, "ours", "absent") == []
 
 
-def test_the_chart_is_a_drawing() -> None:
-    chart = ElementTree.fromstring(report.chart(RESULTS))  # noqa: S314 - our own
-    assert len(list(chart)) == 3 * len(RESULTS["apps"])
+@pytest.mark.parametrize(
+    ("wanted", "found", "shown", "result"),
+    [
+        ("≥ 1.1 ×", [1.0, 1.1, 1.3], "1.10 × (1.00–1.30)", "reached"),
+        ("≥ 1.1 ×", [1.0, 1.09, 1.3], "1.09 × (1.00–1.30)", "**missed**: the cookie"),
+        ("≤ 42 MiB", [41.5], "41.5 MiB", "reached"),
+        ("≤ 42 MiB", [42.5], "42.5 MiB", "**missed**: the cookie"),
+        ("≤ 42 MiB", [], "not run", "not run"),
+    ],
+)
+def test_a_goal_that_was_missed_says_so_and_what_limits_it(
+    wanted: str, found: list[float], shown: str, result: str
+) -> None:
+    goal = Goal("speed", wanted, lambda _: found, lambda _: "the cookie")
+    assert row(goal, {}) == ("speed", wanted, shown, result)
+
+
+def test_every_goal_is_in_the_report() -> None:
+    lines = report.markdown(RESULTS).splitlines()
+    for goal in GOALS:
+        assert f"| {' | '.join(row(goal, RESULTS))} |" in lines
+
+
+def test_what_fails_is_told_and_the_others_go_on() -> None:
+    calls = []
+
+    def fail() -> Measure:
+        calls.append("failing")
+        raise AssertionError("3 visits\nwere lost")
+
+    failed: dict[str, str] = {}
+    found = in_turns({"failing": fail, "other": lambda: {"visits_s": 7}}, failed)
+    assert failed == {"failing": "AssertionError: 3 visits were lost"}
+    assert list(found) == ["other"]
+    assert calls == ["failing"], "it is not tried again"
+
+
+def test_a_part_that_fails_is_told_in_the_report(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail() -> dict[str, object]:
+        raise TimeoutError("the server did not start")
+
+    monkeypatch.setitem(run.PARTS, "servers", fail)
+    results = RESULTS | {"servers": RESULTS["servers"] | run.run("servers")}
+    shown = report.markdown(results)
+    assert "**Failed:** servers: TimeoutError: the server did not start" in shown
+    assert "| ≥ 0.85 × | not run | not run |" in shown
+
+
+def test_an_app_that_was_not_run_is_left_out() -> None:
+    results = deepcopy(RESULTS)
+    for part in ("visits", "growth"):
+        found = results[part]["found"]
+        results[part]["found"] = {
+            name: rounds for name, rounds in found.items() if "Express" not in name
+        }
+    assert "Express + connect" not in charts.visits(results)
+    assert "Express" not in report.markdown(results).partition("## A visit")[2]
+    ElementTree.fromstring(charts.growth(results))  # noqa: S314 - our own
+
+
+def test_the_machine_was_busy_is_said() -> None:
+    results = deepcopy(RESULTS)
+    results["visits"]["others"] = 1.5
+    assert "(1.5 cores): do not rely on these figures" in report.markdown(results)
+
+
+def test_the_charts_are_drawings_of_all_that_was_run() -> None:
+    chart = ElementTree.fromstring(charts.visits(RESULTS))  # noqa: S314 - our own
+    assert len(chart.findall("{*}rect")) == 2 + 2 * len(APPS)
+    chart = ElementTree.fromstring(charts.growth(RESULTS))  # noqa: S314 - our own
+    lines = chart.findall("{*}polyline")
+    count = len(growth.KINDS) * len(growth.APPS)
+    assert len(lines) == count + len(growth.APPS), "and a legend"
+    for line in lines[:count]:
+        assert len(line.attrib["points"].split()) == len(growth.SIZES)
+
+
+def test_an_unknown_part_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONLY", "speed")
+    with pytest.raises(SystemExit, match="use one of visits, growth, servers, workers"):
+        run.main()

@@ -1,6 +1,7 @@
 """Django's sessions in its Redis cache, with the one middleware that they need."""
 
 import os
+from time import time_ns
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
@@ -27,5 +28,26 @@ def index(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"views": request.session["views"]})
 
 
-urlpatterns = [path("", index)]
+def fill(request: HttpRequest, keys: int, size: int) -> JsonResponse:
+    for number in range(keys):
+        request.session[f"key {number}"] = "x" * size
+    return JsonResponse({"keys": keys})
+
+
+def read(request: HttpRequest) -> JsonResponse:
+    text = request.session["key 0"]
+    return JsonResponse({"begins": text[:20], "size": len(text)})
+
+
+def change(request: HttpRequest, size: int) -> JsonResponse:
+    request.session["key 0"] = text = str(time_ns()).ljust(size, "x")
+    return JsonResponse({"begins": text[:20], "size": len(text)})
+
+
+urlpatterns = [
+    path("", index),
+    path("fill/<int:keys>/<int:size>", fill),
+    path("read", read),
+    path("change/<int:size>", change),
+]
 app = get_wsgi_application()

@@ -1,6 +1,7 @@
 """Starlette with starsessions in Redis, as its documentation begins."""
 
 import os
+from time import time_ns
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -16,8 +17,30 @@ async def index(request: Request) -> JSONResponse:
     return JSONResponse({"views": request.session["views"]})
 
 
+async def fill(request: Request) -> JSONResponse:
+    for number in range(request.path_params["keys"]):
+        request.session[f"key {number}"] = "x" * request.path_params["size"]
+    return JSONResponse({"keys": request.path_params["keys"]})
+
+
+async def read(request: Request) -> JSONResponse:
+    text = request.session["key 0"]
+    return JSONResponse({"begins": text[:20], "size": len(text)})
+
+
+async def change(request: Request) -> JSONResponse:
+    text = str(time_ns()).ljust(request.path_params["size"], "x")
+    request.session["key 0"] = text
+    return JSONResponse({"begins": text[:20], "size": len(text)})
+
+
 app = Starlette(
-    routes=[Route("/", index)],
+    routes=[
+        Route("/", index),
+        Route("/fill/{keys:int}/{size:int}", fill),
+        Route("/read", read),
+        Route("/change/{size:int}", change),
+    ],
     middleware=[
         Middleware(
             SessionMiddleware,

@@ -1,0 +1,111 @@
+"""An app that runs, and its visitors."""
+
+import json
+import subprocess
+import time
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from benchmarks.apps import BUILD, App, start
+from benchmarks.machine import APP_CORE, LOAD_CORE, free_port, pin, wait_until
+
+VISITORS = 8
+SCRIPT = Path(__file__).parent / "visits.lua"
+
+
+class Candidate:
+    """An app that runs, on a core of its own if `pinned`; `variables` are its settings."""
+
+    def __init__(
+        self,
+        app: App,
+        redis_url: str,
+        variables: Mapping[str, str] = MappingProxyType({}),
+        *,
+        pinned: bool = True,
+    ) -> None:
+        self.app, self.pinned = app, pinned
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = BUILD / f"{app.name}.log"
+        started = time.monotonic()
+        self.process = start(app, port, redis_url, self.log, variables)
+        try:
+            if pinned:
+                pin(self.process.pid, APP_CORE)
+            wait_until(lambda: self.visit(app.path))
+        except Exception as error:  # noqa: BLE001 - its log says more
+            self.stop()
+            last = self.log.read_text(errors="replace").strip().splitlines()[-1:]
+            raise RuntimeError(
+                f"did not start: {error}; its last words: {last}"
+            ) from None
+        self.start_s = round(time.monotonic() - started, 2)
+
+    def visit(self, path: str, cookie: str = "") -> tuple[dict[str, Any], str]:
+        """Return a visit's JSON, and the cookie to come back with."""
+        request = urllib.request.Request(self.url + path)
+        if cookie:
+            request.add_header("Cookie", cookie)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            sent: str = answer.headers.get("Set-Cookie") or cookie
+            return json.load(answer), sent.partition(";")[0]
+
+    def views(self, cookie: str) -> int:
+        """Visit, and return the count."""
+        return int(self.visit("/", cookie)[0]["views"])
+
+    def visitor(self) -> str:
+        """Return the cookie of someone who has been here once."""
+        answer, cookie = self.visit(self.app.path)
+        assert answer.get("views") == 1 or not self.app.sessions, answer
+        return cookie
+
+    def load(
+        self, path: str, cookies: list[str], seconds: int, connections: int = VISITORS
+    ) -> dict[str, float]:
+        """Let eight visitors come as often as they can; without cookies each is new."""
+        wrk = ["wrk", "-t", str(VISITORS), "-c", str(connections), "-d", f"{seconds}s"]
+        process = subprocess.Popen(
+            [*wrk, "--timeout", "10s", "-s", SCRIPT, self.url + path, "--", *cookies],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            if self.pinned:
+                pin(process.pid, LOAD_CORE)
+            output, _ = process.communicate(timeout=seconds + 30)
+        finally:
+            process.kill()
+        measured = json.loads(output.splitlines()[-1])
+        assert measured["errors"] == 0, f"not all answers were right: {output}"
+        return {
+            "requests": measured["requests"],
+            "visits_s": round(measured["requests"] / measured["microseconds"] * 1e6),
+            "p50_ms": measured["p50"] / 1000,
+            "p99_ms": measured["p99"] / 1000,
+        }
+
+    def count(
+        self, cookies: list[str], seconds: int, connections: int = VISITORS
+    ) -> dict[str, float]:
+        """Let these known visitors come; check that each visit was counted."""
+        before = sum(map(self.views, cookies)) + len(cookies)
+        measured = self.load("/", cookies, seconds, connections)
+        counted = sum(map(self.views, cookies)) - before
+        # A request that wrk did not wait for may have been counted.
+        extra = counted - measured["requests"]
+        assert 0 <= extra <= connections, f"{-extra} visits were lost"
+        return measured
+
+    def stop(self) -> None:
+        """End it, however busy it is."""
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()

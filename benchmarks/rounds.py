@@ -1,0 +1,59 @@
+"""Rounds in which all take turns, so that a slow minute is slow for all of them."""
+
+import os
+from collections.abc import Callable, Mapping
+from statistics import median
+from typing import Any
+
+Measure = dict[str, float]
+
+# For short trials: ROUNDS=1 SECONDS=1 make bench
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
+
+
+def seconds(usual: int) -> int:
+    """Return how long one measure takes."""
+    return int(os.environ.get("SECONDS", usual))
+
+
+def in_turns(
+    turns: Mapping[str, Callable[[], Measure]], failed: dict[str, str]
+) -> dict[str, list[Measure]]:
+    """Measure everything once a round; what fails is told in `failed`, and left out."""
+    found: dict[str, list[Measure]] = {name: [] for name in turns}
+    for number in range(1, ROUNDS + 1):
+        for name, measure in turns.items():
+            if name in failed:
+                continue
+            try:
+                found[name].append(measured := measure())
+            except Exception as error:  # noqa: BLE001 - the others go on
+                failed[name] = explain(error)
+                print(f"{name} FAILED: {failed[name]}", flush=True)
+                continue
+            text = f"{name}: {measured['visits_s']:,} visits a second"
+            print(f"Round {number} of {ROUNDS}, {text}", flush=True)
+    return {
+        name: all_rounds for name, all_rounds in found.items() if name not in failed
+    }
+
+
+def explain(error: Exception) -> str:
+    """Return why something failed, in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+
+
+def ratio(
+    found: Mapping[str, list[Measure]], one: str, other: str, what: str = "visits_s"
+) -> list[float]:
+    """Return the rounds' ratios, from low to high; none if one of the two did not run."""
+    rounds = zip(found.get(one, []), found.get(other, []), strict=False)
+    return sorted(mine[what] / its[what] for mine, its in rounds)
+
+
+def middle(rounds: list[Measure], what: str) -> float:
+    """Return the rounds' median."""
+    return float(median(each[what] for each in rounds))
+
+
+Results = dict[str, Any]
