@@ -44,6 +44,7 @@ class Session(DictMethods):
 
     def __delitem__(self, key: str) -> None:
         self[key]
+        self.record.load()  # it may have what this request has only set, and not read
         del self._values[key]
         self._removed.add(key)
 

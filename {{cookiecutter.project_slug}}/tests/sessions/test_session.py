@@ -46,6 +46,17 @@ def test_does_what_flasks_own_session_does_as_a_dict(browser: Browser) -> None:
     assert browser.do(contents) == {"a": 1, "b": [2], "d": 4}
 
 
+def test_a_key_that_was_set_and_then_deleted_is_gone(browser: Browser) -> None:
+    browser.do(put(a=1, b=2))
+
+    def use() -> None:
+        session["a"] = 3
+        del session["a"]
+
+    browser.do(use)
+    assert browser.do(contents) == {"b": 2}
+
+
 def test_permanent_is_a_remembered_flag_that_does_not_change_the_cookie(
     browser: Browser,
 ) -> None:

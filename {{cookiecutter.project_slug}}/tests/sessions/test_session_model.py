@@ -102,7 +102,10 @@ def any_storage(request: pytest.FixtureRequest) -> Any:
         with Redis.from_url(request.getfixturevalue("redis_url")) as client:
             yield RedisStorage(client)
     else:
-        with tempfile.TemporaryDirectory() as folder:
+        # In memory where there is such a folder: SQLite would mostly wait for the disk.
+        memory = Path("/dev/shm")  # noqa: S108
+        where = memory if memory.is_dir() else None
+        with tempfile.TemporaryDirectory(dir=where) as folder:
             yield SQLiteStorage(str(Path(folder) / "sessions.db"))
 
 
