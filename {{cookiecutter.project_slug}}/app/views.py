@@ -1,6 +1,6 @@
 """The visit counter."""
 
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from .errors import prefers_html
@@ -15,12 +15,7 @@ def index() -> ResponseReturnValue:
     views = session.increment("views")
     if not prefers_html(request):
         return {"views": views}
-    return render_template(
-        "index.html",
-        views=views,
-        ordinal=ordinal(views),
-        hint=current_app.config["SESSION_HINT"],
-    )
+    return render_template("index.html", views=views, ordinal=ordinal(views))
 
 
 @bp.post("/reset")
