@@ -2,11 +2,9 @@
 
 import json
 from pathlib import Path
-from statistics import median
-from typing import Any
 
-from benchmarks import charts, goals, growth, servers, workers
-from benchmarks.rounds import Measure, Results, middle, ratio
+from benchmarks import charts, goals, tables
+from benchmarks.rounds import Results
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
@@ -55,6 +53,13 @@ Cluster of three, and one server over TLS.
 Known visitors of this template. The processes, Redis and the visitors share all cores here,
 so a second process adds less than it would on a server of its own.
 """,
+    "profile": """\
+## Where the time goes
+
+Microseconds of a known or a new visitor's visit, by the file of the app or by the package that
+is at work, itself or by what it calls of Python. Places with less than 1 % everywhere are summed
+up in the last row.
+""",
 }
 
 
@@ -68,14 +73,14 @@ def write(results: Results) -> None:
 
 def markdown(results: Results) -> str:
     """Return RESULTS.md."""
-    texts = [HEADER, "## Goals\n", *table("measured", "goal", "found", "result")]
-    texts += [cells(*goals.row(goal, results)) for goal in goals.GOALS]
-    for name, part in TABLES.items():
+    texts = [HEADER, "## Goals\n", *tables.head("measured", "goal", "found", "result")]
+    texts += [tables.cells(*goals.row(goal, results)) for goal in goals.GOALS]
+    for name, lines in tables.PARTS.items():
         if name in results:
             texts += ["", TEXTS[name], measured(results[name])]
             failures = results[name]["failed"].items()
             texts += [f"\n**Failed:** {what}: {why}" for what, why in failures]
-            texts += ["", *part(results[name])]
+            texts += ["", *lines(results[name])]
     return "\n".join(texts) + "\n"
 
 
@@ -91,103 +96,6 @@ def measured(part: Results) -> str:
             " **Other programs used the machine when this began"
             f" ({part['others']} cores): do not rely on these figures.**"
         )
-    rounds = f"{part['rounds']} rounds in {part['minutes']} minutes"
+    number = part["rounds"]
+    rounds = f"{number} round{'s' * (number != 1)} in {part['minutes']} minutes"
     return f"{where}, Python {part['python']}; {rounds}.{pinned}{busy}"
-
-
-def visits_table(part: Results) -> list[str]:
-    """Return a row for each app."""
-    names = "p50", "p99", "new", "commands", "bytes", "of 200", "memory"
-    lines = table("app", "known", *names)
-    for name in [
-        row.removesuffix(" / known") for row in part["found"] if "/ known" in row
-    ]:
-        known, new = (
-            part["found"].get(f"{name} / {kind}", []) for kind in ("known", "new")
-        )
-        facts: dict[str, Any] = part["facts"][name]
-        lines.append(
-            cells(
-                name,
-                spread(known),
-                f"{middle(known, 'p50_ms'):.1f} ms",
-                f"{middle(known, 'p99_ms'):.1f} ms",
-                spread(new),
-                f"{facts['commands']:g}" if "commands" in facts else "",
-                str(facts.get("session_bytes", "")),
-                str(facts.get("counted", "")),
-                f"{facts['rss_mib']} MiB",
-            )
-        )
-    return lines
-
-
-def growth_table(part: Results) -> list[str]:
-    """Return two tables: visits a second, and what they cost Redis."""
-    sizes = [size.name for size in growth.SIZES]
-    lines = table("app", "a visit", *sizes)
-    costs = ["", *table("app", "a visit", *sizes)]
-    for app in growth.APPS:
-        for kind in growth.KINDS:
-            names = [f"{app.name} / {kind} / {size}" for size in sizes]
-            rows = [part["found"].get(name, []) for name in names]
-            if any(rows):
-                lines.append(cells(app.name, f"{kind}s", *map(spread, rows)))
-                costs.append(cells(app.name, f"{kind}s", *map(cost, rows)))
-    return lines + costs
-
-
-def servers_table(part: Results) -> list[str]:
-    """Return a row for each kind of server."""
-    plain = servers.SERVERS[0]
-    lines = table("Redis", "known", "p50", "p99", "beside one server")
-    for name, rounds in part["found"].items():
-        ratios = ratio(part["found"], name, plain)
-        times = [f"{middle(rounds, what):.1f} ms" for what in ("p50_ms", "p99_ms")]
-        beside = f"{median(ratios):.2f} ×" if ratios else ""
-        lines.append(cells(name, spread(rounds), *times, beside))
-    return lines
-
-
-def workers_table(part: Results) -> list[str]:
-    """Return a row for each number of processes."""
-    lines = table("processes", *[f"{many} connections" for many in workers.CONNECTIONS])
-    for number in workers.PROCESSES:
-        names = [f"{number} / {many}" for many in workers.CONNECTIONS]
-        rows = [part["found"].get(name, []) for name in names]
-        lines.append(cells(str(number), *map(spread, rows)))
-    return lines
-
-
-TABLES = {
-    "visits": visits_table,
-    "growth": growth_table,
-    "servers": servers_table,
-    "workers": workers_table,
-}
-
-
-def spread(rounds: list[Measure]) -> str:
-    """Return the median, and from where to where it went."""
-    if not rounds:
-        return "not run"
-    values = [each["visits_s"] for each in rounds]
-    return f"{median(values):,.0f} ({min(values):,.0f}–{max(values):,.0f})"
-
-
-def cost(rounds: list[Measure]) -> str:
-    """Return what a visit costs Redis, and the wire."""
-    if not rounds:
-        return "not run"
-    us, size = middle(rounds, "redis_us"), middle(rounds, "wire_bytes")
-    return f"{us:.0f} µs, {size:,.0f} B"
-
-
-def table(*names: str) -> list[str]:
-    """Return the head of a table."""
-    return [cells(*names), f"|{'---|' * len(names)}"]
-
-
-def cells(*texts: str) -> str:
-    """Return a row of a table."""
-    return f"| {' | '.join(texts)} |"

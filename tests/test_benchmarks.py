@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks import charts, growth, report, run
 from benchmarks.apps import APPS
+from benchmarks.candidate import Candidate
 from benchmarks.goals import GOALS, Goal, row
 from benchmarks.rounds import Measure, in_turns, ratio
 from tests.conftest import ROOT
@@ -53,6 +54,22 @@ def test_every_goal_is_in_the_report() -> None:
     lines = report.markdown(RESULTS).splitlines()
     for goal in GOALS:
         assert f"| {' | '.join(row(goal, RESULTS))} |" in lines
+
+
+@pytest.mark.parametrize("counted", [99, 109])
+def test_a_visit_that_was_not_counted_or_twice_is_noticed(counted: int) -> None:
+    class Liar(Candidate):
+        def __init__(self) -> None:
+            self.answers = iter([1, 2 + counted])
+
+        def views(self, cookie: str) -> int:
+            return next(self.answers)
+
+        def load(self, *args: object) -> Measure:
+            return {"requests": 100, "visits_s": 50}
+
+    with pytest.raises(AssertionError, match=f"100 answers, but {counted}"):
+        Liar().count(["cookie"], 1, connections=8)
 
 
 def test_what_fails_is_told_and_the_others_go_on() -> None:
@@ -113,5 +130,5 @@ def test_the_charts_are_drawings_of_all_that_was_run() -> None:
 
 def test_an_unknown_part_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONLY", "speed")
-    with pytest.raises(SystemExit, match="use one of visits, growth, servers, workers"):
+    with pytest.raises(SystemExit, match="use one of visits, growth, servers"):
         run.main()

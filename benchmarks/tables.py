@@ -1,0 +1,124 @@
+"""The tables of the report: for each part a function that returns its lines."""
+
+from statistics import median
+from typing import Any
+
+from benchmarks import growth, servers, workers
+from benchmarks.rounds import Measure, Results, middle, ratio
+
+
+def of_visits(part: Results) -> list[str]:
+    """Return a row for each app."""
+    names = "p50", "p99", "new", "commands", "bytes", "of 200", "memory"
+    lines = head("app", "known", *names)
+    for name in [
+        row.removesuffix(" / known") for row in part["found"] if "/ known" in row
+    ]:
+        known, new = (
+            part["found"].get(f"{name} / {kind}", []) for kind in ("known", "new")
+        )
+        facts: dict[str, Any] = part["facts"][name]
+        lines.append(
+            cells(
+                name,
+                spread(known),
+                f"{middle(known, 'p50_ms'):.1f} ms",
+                f"{middle(known, 'p99_ms'):.1f} ms",
+                spread(new),
+                f"{facts['commands']:g}" if "commands" in facts else "",
+                str(facts.get("session_bytes", "")),
+                str(facts.get("counted", "")),
+                f"{facts['rss_mib']} MiB",
+            )
+        )
+    return lines
+
+
+def of_growth(part: Results) -> list[str]:
+    """Return two tables: visits a second, and what they cost Redis."""
+    sizes = [size.name for size in growth.SIZES]
+    lines = head("app", "a visit", *sizes)
+    costs = ["", *head("app", "a visit", *sizes)]
+    for app in growth.APPS:
+        for kind in growth.KINDS:
+            names = [f"{app.name} / {kind} / {size}" for size in sizes]
+            rows = [part["found"].get(name, []) for name in names]
+            if any(rows):
+                lines.append(cells(app.name, f"{kind}s", *map(spread, rows)))
+                costs.append(cells(app.name, f"{kind}s", *map(cost, rows)))
+    return lines + costs
+
+
+def of_servers(part: Results) -> list[str]:
+    """Return a row for each kind of server."""
+    plain = servers.SERVERS[0]
+    lines = head("Redis", "known", "p50", "p99", "beside one server")
+    for name, rounds in part["found"].items():
+        ratios = ratio(part["found"], name, plain)
+        times = [f"{middle(rounds, what):.1f} ms" for what in ("p50_ms", "p99_ms")]
+        beside = f"{median(ratios):.2f} ×" if ratios else ""
+        lines.append(cells(name, spread(rounds), *times, beside))
+    return lines
+
+
+def of_workers(part: Results) -> list[str]:
+    """Return a row for each number of processes."""
+    lines = head("processes", *[f"{many} connections" for many in workers.CONNECTIONS])
+    for number in workers.PROCESSES:
+        names = [f"{number} / {many}" for many in workers.CONNECTIONS]
+        rows = [part["found"].get(name, []) for name in names]
+        lines.append(cells(str(number), *map(spread, rows)))
+    return lines
+
+
+def of_profile(part: Results) -> list[str]:
+    """Return a row for each place that matters."""
+    columns = part.get("places", {})
+    lines = head("place", *columns)
+    shares = {
+        place: max(at.get(place, 0) / sum(at.values()) for at in columns.values())
+        for place in dict.fromkeys(place for at in columns.values() for place in at)
+    }
+    for place in sorted(p for p, share in shares.items() if share >= 0.01):
+        times = [f"{at[place]:.0f}" if place in at else "" for at in columns.values()]
+        lines.append(cells(place, *times))
+    rest = [
+        sum(us for place, us in at.items() if shares[place] < 0.01)
+        for at in columns.values()
+    ]
+    return [*lines, cells("all others", *[f"{us:.0f}" for us in rest])]
+
+
+PARTS = {
+    "visits": of_visits,
+    "growth": of_growth,
+    "servers": of_servers,
+    "workers": of_workers,
+    "profile": of_profile,
+}
+
+
+def spread(rounds: list[Measure]) -> str:
+    """Return the median, and from where to where it went."""
+    if not rounds:
+        return "not run"
+    values = [each["visits_s"] for each in rounds]
+    return f"{median(values):,.0f} ({min(values):,.0f}–{max(values):,.0f})"
+
+
+def cost(rounds: list[Measure]) -> str:
+    """Return what a visit costs Redis, and the wire."""
+    if not rounds:
+        return "not run"
+    us, size = middle(rounds, "redis_us"), middle(rounds, "wire_bytes")
+    return f"{us:.0f} µs, {size:,.0f} B"
+
+
+def head(*names: str) -> list[str]:
+    """Return the head of a table."""
+    return [cells(*names), f"|{'---|' * len(names)}"]
+
+
+def cells(*texts: str) -> str:
+    """Return a row of a table."""
+    return f"| {' | '.join(texts)} |"
