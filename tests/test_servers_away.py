@@ -1,6 +1,5 @@
 """One of several Redis servers, or Sentinels, is away: who notices, and for how long."""
 
-import contextlib
 import itertools
 import time
 from collections.abc import Callable, Iterator
@@ -12,19 +11,17 @@ from threading import Event
 import pytest
 
 from tests.conftest import Report, Server, Unavailable, Visitor, wait_until
-from tests.nodes import Node, cluster, sentinels, url_of
+from tests.nodes import (
+    Node,
+    cluster,
+    lines_of,
+    master_and_replica,
+    sentinels,
+    url_of,
+    visitor_on,
+)
 
 Answers = list[tuple[bool, float]]  # whether it was counted, and the seconds it took
-
-
-def count_at_last(visitor: Visitor) -> int:
-    """Visit until it is counted; return the count."""
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            return visitor.count()
-        except Unavailable:
-            assert time.monotonic() < deadline
 
 
 def visit_until(over: Event, visitor: Visitor) -> Answers:
@@ -56,11 +53,6 @@ def p99(answers: Answers) -> float:
     return seconds[-1 - len(seconds) // 100]
 
 
-def lines_of(server: Server, node: Node) -> list[str]:
-    """Return what the app has logged about a server."""
-    return [line for line in server.log if f"Redis at 127.0.0.1:{node.port}" in line]
-
-
 @pytest.fixture
 def nodes() -> Iterator[list[Node]]:
     """A Cluster of three masters."""
@@ -68,25 +60,10 @@ def nodes() -> Iterator[list[Node]]:
         yield nodes
 
 
-def cluster_url(nodes: list[Node]) -> str:
-    hosts = ",".join(f"127.0.0.1:{node.port}" for node in nodes)
-    return f"redis+cluster://{hosts}"
-
-
-def visitor_on(node: Node, url: str) -> Visitor:
-    """Return a new visitor whose session is on that server."""
-    while True:
-        before = node.client.dbsize()
-        visitor = Visitor(url)
-        visitor.count()
-        if node.client.dbsize() > before:
-            return visitor
-
-
 def test_a_server_of_a_cluster_that_hangs_is_noticed_by_its_visitors_only(
     nodes: list[Node], serve: Callable[..., Server], report: Report
 ) -> None:
-    server = serve(REDIS_URL=cluster_url(nodes))
+    server = serve(REDIS_URL=url_of(nodes))
     theirs = visitor_on(nodes[0], server.url)
     others = [visitor_on(node, server.url) for node in nodes[1:]]
     usual = p99(list(itertools.chain(*visit_for(2, [theirs, *others]))))
@@ -118,7 +95,7 @@ def test_a_server_of_a_cluster_that_hangs_is_noticed_by_its_visitors_only(
 def test_a_server_of_a_cluster_that_is_killed_is_two_lines_in_the_log(
     nodes: list[Node], serve: Callable[..., Server], report: Report
 ) -> None:
-    server = serve(REDIS_URL=cluster_url(nodes))
+    server = serve(REDIS_URL=url_of(nodes))
     theirs = visitor_on(nodes[0], server.url)
     other = visitor_on(nodes[1], server.url)
     nodes[0].kill()
@@ -136,7 +113,7 @@ def test_a_server_of_a_cluster_that_is_killed_is_two_lines_in_the_log(
 def test_all_servers_of_a_cluster_hang(
     nodes: list[Node], serve: Callable[..., Server], report: Report
 ) -> None:
-    server = serve(REDIS_URL=cluster_url(nodes))
+    server = serve(REDIS_URL=url_of(nodes))
     visitors = [visitor_on(node, server.url) for node in nodes]
     for node in nodes:
         node.hang()
@@ -159,27 +136,16 @@ def test_all_servers_of_a_cluster_hang(
     )
 
 
-@pytest.fixture
-def pair() -> Iterator[tuple[Node, Node]]:
-    """A master, and its replica."""
-    with contextlib.ExitStack() as stack:
-        master = Node()
-        stack.callback(master.close)
-        replica = Node(replicaof=f"127.0.0.1 {master.port}")
-        stack.callback(replica.close)
-        wait_until(lambda: replica.client.info()["master_link_status"] == "up")
-        yield master, replica
-
-
 def test_no_count_goes_back_when_a_master_sleeps_until_it_is_replaced(
-    pair: tuple[Node, Node],
     serve: Callable[..., Server],
     tmp_path: Path,
     report: Report,
 ) -> None:
     """Not even those of workers who were idle all the time."""
-    master, replica = pair
-    with sentinels(tmp_path, master, 3) as group:
+    with (
+        master_and_replica() as (master, replica),
+        sentinels(tmp_path, master, 3) as group,
+    ):
         server = serve(REDIS_URL=url_of(group))
         visitors = [Visitor(server.url) for _ in range(4)]
         for n in range(1, 21):
@@ -190,18 +156,19 @@ def test_no_count_goes_back_when_a_master_sleeps_until_it_is_replaced(
         wait_until(lambda: all(s.master_port() == replica.port for s in group))
         master.wake()
         with ThreadPoolExecutor(4) as pool:
-            assert min(pool.map(count_at_last, visitors)) == 21
+            assert min(pool.map(Visitor.count_at_last, visitors)) == 21
     report("a master sleeps until it is replaced", "no count goes back")
 
 
 def test_sentinels_that_are_away_are_not_noticed_while_the_master_is_well(
-    pair: tuple[Node, Node],
     serve: Callable[..., Server],
     tmp_path: Path,
     report: Report,
 ) -> None:
-    master, _ = pair
-    with sentinels(tmp_path, master, 3) as group:
+    with (
+        master_and_replica() as (master, _),
+        sentinels(tmp_path, master, 3) as group,
+    ):
         group[0].process.send_signal(SIGSTOP)
         group[1].process.send_signal(SIGSTOP)
         server = serve(REDIS_URL=url_of(group))
@@ -223,9 +190,13 @@ def test_sentinels_that_are_away_are_not_noticed_while_the_master_is_well(
 
 
 def test_sentinels_may_want_a_password(
-    pair: tuple[Node, Node], serve: Callable[..., Server], tmp_path: Path
+    serve: Callable[..., Server], tmp_path: Path
 ) -> None:
-    with sentinels(tmp_path, pair[0], 1, "requirepass open+sesame") as group:
+    wanted = "requirepass open+sesame"
+    with (
+        master_and_replica() as (master, _),
+        sentinels(tmp_path, master, 1, wanted) as group,
+    ):
         url = f"{url_of(group)}?sentinel_password=open%2Bsesame"
         server = serve(REDIS_URL=url)
         wait_until(lambda: group[0].client.connection_pool is not None)

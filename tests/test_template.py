@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.conftest import APP, ROOT
+from tests.conftest import APP, ROOT, Baker
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,12 @@ def test_every_week_the_pinned_versions_are_audited(folder: str) -> None:
         assert lock == ROOT or set(runtime) <= set(
             (lock / "requirements-dev.txt").read_text().split()
         )
+
+
+def test_a_project_says_which_version_it_was_made_from(bake: Baker) -> None:
+    """The newest in CHANGELOG.md."""
+    changes = (ROOT / "CHANGELOG.md").read_text()
+    newest = re.search(r"^## ([\d.]+) \(\d{4}-\d\d-\d\d\)$", changes, re.MULTILINE)
+    assert newest
+    readme = " ".join((bake().project / "README.md").read_text().split())
+    assert f" made from version {newest[1]} of its template" in readme

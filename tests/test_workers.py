@@ -45,6 +45,7 @@ def keep_counting(visitor: Visitor, until: Event) -> tuple[list[int], int]:
 @pytest.mark.parametrize(
     ("signal", "fault"),
     [(SIGKILL, "a worker is killed"), (SIGSTOP, "a worker hangs (--timeout 2)")],
+    ids=["killed", "hangs"],
 )
 def test_the_others_go_on_and_a_new_one_comes(
     serve: Callable[..., Server],

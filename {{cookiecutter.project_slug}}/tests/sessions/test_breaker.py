@@ -21,17 +21,9 @@ from hypothesis.stateful import (
 from app.sessions import StorageUnavailable
 from app.sessions.storage import breaker as module
 from app.sessions.storage.breaker import LOST, OVER, PAUSE, WAIT, Breaker, Turn
+from tests.sessions.conftest import Clock
 
 Outcome = Literal["works", "fails soon", "fails late", "refuses", "is lost"]
-
-
-class Clock:
-    """A clock that moves when it is told to."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Caller:

@@ -16,6 +16,7 @@ from app import create_app
 from app.config import Settings
 from app.sessions import MemoryStorage, RedisStorage, ServerSideSessionInterface
 from app.sessions.signer import Signer
+from tests.sessions.conftest import Clock
 
 DAY = 24 * 60 * 60
 START = 1_800_000_000
@@ -35,15 +36,12 @@ class SpyStorage(MemoryStorage):
         return super().increment(key, field, by, ttl, create=create)
 
 
-class Clock:
-    now = START
-
-
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock by which cookies age."""
     clock = Clock()
-    monkeypatch.setattr("app.sessions.signer.time", lambda: clock.now)
+    clock.now = START
+    monkeypatch.setattr("app.sessions.signer.time", clock)
     return clock
 
 

