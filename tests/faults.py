@@ -25,7 +25,7 @@ REPORTED = {
     "a server of a Cluster hangs": "test_a_server_of_a_cluster_that_hangs_is_noticed_by_its_visitors_only",
     "a server of a Cluster is killed": "test_a_server_of_a_cluster_that_is_killed_is_two_lines_in_the_log",
     "all servers of a Cluster hang": "test_all_servers_of_a_cluster_hang",
-    "a Cluster lacks slots and wants all (CLUSTERDOWN)": "test_a_cluster_that_wants_all_slots_is_away_until_they_are_served_again",
+    "some slots of a Cluster are away, and it requires all (CLUSTERDOWN)": "test_a_cluster_that_wants_all_slots_is_away_until_they_are_served_again",
     "a replica of a Cluster is promoted": "test_a_promoted_replica_takes_over",
     "a server joins a Cluster": "test_a_server_that_joins_a_cluster_is_used_without_a_restart",
     "slots of a Cluster move": "test_counts_stay_exact_while_slots_of_a_cluster_move",

@@ -88,8 +88,8 @@ def test_a_cluster_that_wants_all_slots_is_away_until_they_are_served_again(
             node.client.config_set(COVERAGE, "no")
         assert visitor.count_at_last() == 2
     report(
-        "a Cluster lacks slots and wants all (CLUSTERDOWN)",
-        "503 for everybody, until they are served again or not wanted",
+        "some slots of a Cluster are away, and it requires all (CLUSTERDOWN)",
+        "503 for everybody until it answers again",
     )
 
 
