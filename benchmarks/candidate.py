@@ -10,7 +10,8 @@ from types import MappingProxyType
 from typing import Any
 
 from benchmarks.apps import BUILD, App, start
-from benchmarks.machine import APP_CORE, LOAD_CORE, free_port, pin, wait_until
+from benchmarks.machine import APP_CORE, LOAD_CORE, pin
+from tests.waiting import free_port, wait_until
 
 VISITORS = 8
 SCRIPT = Path(__file__).parent / "visits.lua"

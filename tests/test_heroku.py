@@ -13,15 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import (
-    Server,
-    commands_of,
-    run,
-    run_cookiecutter,
-    valkey,
-    wait_until,
-)
+from tests.conftest import Server, commands_of, run, run_cookiecutter, valkey
 from tests.tls import TLSProxy
+from tests.waiting import wait_until
 
 PASSWORD = "p4ssword-of-the-add-on"
 Settings = dict[str, str]

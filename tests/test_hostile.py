@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from tests.conftest import Report, Server, Visitor, valkey, wait_until, workers_of
+from tests.conftest import Report, Server, Visitor, valkey, workers_of
 from tests.raw import SESSION, Stream, connect, request, talk
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

@@ -15,10 +15,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.conftest import Baker, commands_of, run_cookiecutter, wait_until
+from tests.conftest import Baker, commands_of, run_cookiecutter
 from tests.podman import Podman, arguments_of, container_name
 from tests.raw import connect, request
 from tests.test_readmes import block
+from tests.waiting import wait_until
 
 # The README's command, on this machine's loopback only, and with little memory.
 LIMITS = ["--rm", "--network=host", "--read-only-tmpfs=false", "--memory=256m"]

@@ -13,9 +13,10 @@ from subprocess import PIPE, Popen
 
 import pytest
 
-from tests.conftest import run_cookiecutter, wait_until
+from tests.conftest import run_cookiecutter
 from tests.podman import SERVER_FILE, Podman, container_name
 from tests.test_readmes import block
+from tests.waiting import wait_until
 
 # A clone from GitHub comes from a folder, Redis' unit does without what some kernels lack.
 BUILD = """\

@@ -12,17 +12,8 @@ from signal import SIGTERM
 import pytest
 
 from tests import faults
-from tests.conftest import (
-    README,
-    ROOT,
-    Baker,
-    Server,
-    environment,
-    free_port,
-    listens,
-    run,
-    wait_until,
-)
+from tests.conftest import README, ROOT, Baker, Server, environment, run
+from tests.waiting import free_port, listens, wait_until
 
 # Which test types the commands of each block, told by the first of them.
 TYPED = {

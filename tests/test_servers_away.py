@@ -10,7 +10,7 @@ from threading import Event
 
 import pytest
 
-from tests.conftest import Report, Server, Unavailable, Visitor, wait_until
+from tests.conftest import Report, Server, Unavailable, Visitor
 from tests.nodes import (
     Node,
     cluster,
@@ -20,6 +20,7 @@ from tests.nodes import (
     url_of,
     visitor_on,
 )
+from tests.waiting import wait_until
 
 Answers = list[tuple[bool, float]]  # whether it was counted, and the seconds it took
 

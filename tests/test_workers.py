@@ -14,18 +14,9 @@ from urllib.error import URLError
 
 import pytest
 
-from tests.conftest import (
-    Report,
-    Server,
-    Visitor,
-    commands_of,
-    environment,
-    free_port,
-    listens,
-    wait_until,
-    workers_of,
-)
+from tests.conftest import Report, Server, Visitor, commands_of, environment, workers_of
 from tests.raw import Stream, request
+from tests.waiting import free_port, listens, wait_until
 
 FULL = Path("/dev/full")  # a disk without room
 BROKEN = (URLError, http.client.HTTPException, ConnectionError, TimeoutError)

@@ -17,7 +17,7 @@ from tests.chaos.topologies import (
     Store,
     Topology,
 )
-from tests.conftest import wait_until
+from tests.waiting import wait_until
 
 PAUSES = 0.3, 2.0  # seconds between two faults
 

