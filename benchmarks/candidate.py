@@ -79,6 +79,10 @@ class Candidate:
             if self.pinned:
                 pin(process.pid, LOAD_CORE)
             output, _ = process.communicate(timeout=seconds + 30)
+        except subprocess.TimeoutExpired:  # it would quote the command, cookies and all
+            raise TimeoutError(
+                "wrk, which makes the load, did not end in time"
+            ) from None
         finally:
             process.kill()
         measured = json.loads(output.splitlines()[-1])

@@ -37,7 +37,7 @@ of one visitor's 200 parallel visits.
 Known visitors, whose sessions hold 1, 20 or 200 keys of 20 characters each, or one key of
 20 kB. A visit counts, reads one key, or changes one key without reading any. The second table
 tells what a visit costs Redis: microseconds of its CPU, and bytes on the wire in both
-directions.
+directions. Only Django does not prolong a session that is merely read.
 
 ![Visits a second as the session grows](growth.svg)
 """,
