@@ -130,7 +130,7 @@ def test_runs_with_the_environment_of_a_dyno(
     [
         ({"SECRET": ""}, "SECRET is not set"),
         ({"SECRET": "replace-this-with-random-text"}, "SECRET is a placeholder"),
-        ({"SECRET": "a8f5f167f44f4964"}, "SECRET has 16 characters"),
+        ({"SECRET": "a8f5f167f44f4964"}, "SECRET is too short (16 characters"),
         (
             {"SECRET": "dev-" + "a8f5f167f44f4964" * 3},
             "SECRET was made for development",

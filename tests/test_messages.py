@@ -48,6 +48,18 @@ def test_a_wrong_setting(
     assert "fix it with: export " in line
 
 
+@pytest.mark.parametrize("command", ["gunicorn", "flask run"])
+def test_all_that_production_lacks_is_said_at_once(
+    baked: Path, home: Path, command: str
+) -> None:
+    settings = {"APP_ENV": "prod", "WEB_THREADS": "100000"}
+    status, output = start(baked, home, *command.split(), **settings)
+    assert status == 1
+    names = [line.split()[0] for line in output.splitlines()]
+    assert names == ["APP_ENV", "REDIS_URL", "SECRET", "WEB_THREADS"]
+    assert output.startswith("APP_ENV is 'prod', so this counts as production; fix it ")
+
+
 @pytest.mark.parametrize("command", ["gunicorn", "flask run", "flask check"])
 def test_an_env_file_that_was_copied_to_another_stage(
     baked: Path, home: Path, command: str

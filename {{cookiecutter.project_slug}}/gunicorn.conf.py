@@ -3,9 +3,11 @@
 import os
 import socket
 
-from app.config import load_settings
+from app import env_file
+from app.config import read_settings
 
-settings = load_settings(own_storage=True)
+env_file.load()
+settings, _ = read_settings(os.environ)  # what is wrong with them, create_app says
 wsgi_app = "app:create_app()"
 
 # The app is made once, before the workers fork: a wrong setting stops the start instead

@@ -1,7 +1,5 @@
 """The app: create_app() puts it together."""
 
-import sys
-
 from flask import Flask
 
 from . import (
@@ -29,9 +27,7 @@ def create_app(storage: Storage | None = None) -> Flask:
     try:
         settings = load_settings(own_storage=storage is not None)
     except ConfigurationError as error:
-        if sys.argv[1:2] == ["check"]:  # `flask check` is there to tell
-            return checks.app_to_report(error.problems)
-        raise
+        return checks.app_to_report(error)
     logs.configure(settings.log_level)
     if storage is None:
         storage = open_storage(settings)

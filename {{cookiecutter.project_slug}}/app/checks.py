@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 import click
 from flask import Flask
+from flask.cli import AppGroup, FlaskGroup
 from redis import Redis, RedisError
 
 from .config import DAY, Settings, read_settings
-from .environment import Problem, command_to_set
+from .environment import ConfigurationError, command_to_set
 from .sessions import RedisStorage, Storage, StorageUnavailable
 
 # About 130 were measured for a visit counter's; most sessions hold something more.
@@ -36,11 +37,28 @@ def init_app(app: Flask, settings: Settings, storage: Storage) -> None:
     add_command(app, lambda: [*check_stage(settings, storage)])
 
 
-def app_to_report(problems: list[Problem]) -> Flask:
-    """Return an app that can do no more than report why the real one cannot start."""
+def app_to_report(error: ConfigurationError) -> Flask:
+    """Return an app without anything but `flask check`; raise for any other command."""
+    context = click.get_current_context(silent=True)
+    if not (context and isinstance(context.command, FlaskGroup)):
+        raise error  # no `flask` command, or one of Flask's own
     app = Flask(__name__)
-    add_command(app, lambda: [Finding("error", *problem) for problem in problems])
+    app.cli = OnlyCheck(error)
+    add_command(app, lambda: [Finding("error", *problem) for problem in error.problems])
     return app
+
+
+class OnlyCheck(AppGroup):
+    """The commands of an app that cannot start: all but `check` say why."""
+
+    def __init__(self, error: ConfigurationError) -> None:
+        super().__init__()
+        self.error = error
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.commands:
+            raise self.error
+        return super().get_command(ctx, cmd_name)
 
 
 def add_command(app: Flask, find: Callable[[], list[Finding]]) -> None:

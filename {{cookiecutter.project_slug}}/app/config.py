@@ -68,26 +68,28 @@ def read_settings(
 ) -> tuple[Settings, list[Problem]]:
     """Return the settings and what is wrong with them."""
     reader = Reader(environ)
-    production = reader.get("APP_ENV") != "development"
-    redis_url = reader.redis_url(required=production and not own_storage)
-    processes = reader.number("WEB_CONCURRENCY", 2 if production else 1)
+    redis_url = reader.redis_url(own_storage=own_storage)
+    processes = reader.number(
+        "WEB_CONCURRENCY", 2 if reader.production else 1, most=256
+    )
     verify = reader.number("REDIS_TLS_VERIFY", int(not reader.on_heroku), 0, 1)
     settings = Settings(
-        production=production,
-        secrets=reader.secrets(production=production),
+        production=reader.production,
+        secrets=reader.secrets(),
         redis_url=redis_url,
         redis_tls_verify=bool(verify),
-        redis_ca_cert=reader.get("REDIS_CA_CERT") or None,
+        redis_ca_cert=reader.ca_cert(),
         idle_timeout=reader.number("SESSION_IDLE_TIMEOUT", 14 * DAY),
         lifetime=reader.number("SESSION_LIFETIME", 90 * DAY),
-        trusted_proxies=reader.number("TRUSTED_PROXIES", int(reader.on_heroku), 0),
+        trusted_proxies=reader.number("TRUSTED_PROXIES", int(reader.on_heroku), 0, 10),
         trusted_hosts=reader.hosts(),
         port=reader.number("PORT", 8000, most=65535),
         # Memory belongs to one process: two would count apart from each other.
         processes=processes if redis_url else 1,
-        threads=reader.number("WEB_THREADS", 4),
+        threads=reader.number("WEB_THREADS", 4, most=1000),
         log_level=reader.log_level(),
     )
+    reader.explain_stage()
     return settings, reader.problems
 
 

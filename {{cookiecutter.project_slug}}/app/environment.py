@@ -2,6 +2,7 @@
 
 import os
 import re
+import ssl
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from .sessions.storage.connect import parse_url
 RANDOM_TEXT = "$(python3 -c 'import secrets; print(secrets.token_urlsafe(48))')"
 PLACEHOLDERS = ("change", "example", "placeholder", "replace", "your-secret")
 HOST = re.compile(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*")
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 class Problem(NamedTuple):
@@ -44,6 +46,8 @@ class Reader:
         self.environ = environ
         self.problems: list[Problem] = []
         self.on_heroku = bool(self.get("DYNO"))
+        self.stage = self.get("APP_ENV").lower()
+        self.production = self.stage != "development"
 
     def get(self, name: str) -> str:
         return self.environ.get(name, "").strip()
@@ -63,10 +67,12 @@ class Reader:
         return default
 
     def log_level(self) -> str:
-        level = self.get("LOG_LEVEL").upper() or "INFO"
-        if level not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
-            self.problem("LOG_LEVEL", f"is {level!r}, which is not a log level", "INFO")
-        return level
+        text = self.get("LOG_LEVEL") or "INFO"
+        if text.upper() in LEVELS:
+            return text.upper()
+        what = f"is {text!r}, but must be one of {', '.join(LEVELS)}"
+        self.problem("LOG_LEVEL", what, "INFO")
+        return "INFO"
 
     def hosts(self) -> list[str]:
         hosts = [host.lower() for host in self.items("TRUSTED_HOSTS")]
@@ -75,30 +81,30 @@ class Reader:
             self.problem("TRUSTED_HOSTS", what, "www.example.com")
         return hosts
 
-    def secrets(self, *, production: bool) -> tuple[str, ...]:
+    def ca_cert(self) -> str | None:
+        path = self.get("REDIS_CA_CERT")
+        try:
+            if path:
+                ssl.create_default_context(cafile=path)
+        except OSError as error:  # an SSLError is one, too
+            what = f"is {path!r}, which holds no certificates ({error.strerror})"
+            self.problem("REDIS_CA_CERT", what, "/path/to/ca.pem")
+        return path or None
+
+    def secrets(self) -> tuple[str, ...]:
         current, fallbacks = self.get("SECRET"), self.items("SECRET_FALLBACKS")
-        if production:
-            self.check_secret("SECRET", current)
-            for fallback in fallbacks:
-                self.check_secret("SECRET_FALLBACKS", fallback)
+        if self.production:
+            if what := weakness(current):
+                self.problem("SECRET", what, f'"{RANDOM_TEXT}"')
+            for what in filter(None, map(weakness, fallbacks)):
+                command = "unset SECRET_FALLBACKS (or put the right old secret there)"
+                if self.on_heroku:
+                    command = f"heroku config:{command}"
+                what = f"holds a secret that {what}"
+                self.problems.append(Problem("SECRET_FALLBACKS", what, command))
         return (current, *fallbacks) if current else ()
 
-    def check_secret(self, name: str, secret: str) -> None:
-        what = None
-        if not secret:
-            what = "is not set, but it signs the cookies"
-        elif secret.startswith("dev-"):
-            what = "was made for development, but each stage gets its own"
-        elif any(word in secret.lower() for word in PLACEHOLDERS):
-            what = "is a placeholder that anyone can guess"
-        elif len(secret) < 32:
-            what = f"has {len(secret)} characters, but needs at least 32"
-        elif len(set(secret)) < 10:
-            what = "has too few different characters to be random"
-        if what:
-            self.problem(name, what, f'"{RANDOM_TEXT}"')
-
-    def redis_url(self, *, required: bool) -> str:
+    def redis_url(self, *, own_storage: bool) -> str:
         url, example = self.get("REDIS_URL"), "redis://127.0.0.1:6379/0"
         if url == "memory://":
             return ""
@@ -106,15 +112,48 @@ class Reader:
             try:
                 parse_url(url)
             except ValueError as error:
-                self.problem("REDIS_URL", f"is not a Redis URL: {error}", example)
-        elif required and self.on_heroku:
+                what = f"is not a Redis URL: {error}"
+                if "@" in url:
+                    what += "; in a password, / is %2F, ? is %3F and # is %23"
+                self.problem("REDIS_URL", what, example)
+        elif own_storage or not self.production:
+            pass
+        elif self.on_heroku:
             what = "is not set: the Redis add-on is still being made, or there is none"
             command = (
                 "heroku addons:wait, or, if `heroku addons` lists no heroku-redis, "
+                "heroku addons:create heroku-redis:mini --wait"
             )
-            command += "heroku addons:create heroku-redis:mini --wait"
             self.problems.append(Problem("REDIS_URL", what, command))
-        elif required:
+        else:
             what = "is not set, but production keeps the sessions there"
             self.problem("REDIS_URL", what, example)
         return url
+
+    def explain_stage(self) -> None:
+        """If anything is wrong, say first why this counts as production."""
+        unclear = self.stage or self.get("SECRET").startswith("dev-")
+        if (
+            self.problems
+            and unclear
+            and self.stage not in ("development", "production")
+        ):
+            what = f"is {self.stage!r}" if self.stage else "is not set"
+            what += ", so this counts as production"
+            command = "export APP_ENV=development (in development)"
+            self.problems.insert(0, Problem("APP_ENV", what, command))
+
+
+def weakness(secret: str) -> str | None:
+    """Return what makes a secret too weak for production."""
+    if not secret:
+        return "is not set, but it signs the cookies"
+    if secret.startswith("dev-"):
+        return "was made for development, but each stage gets its own"
+    if any(word in secret.lower() for word in PLACEHOLDERS):
+        return "is a placeholder that anyone can guess"
+    if len(secret) < 32:
+        return f"is too short ({len(secret)} characters, at least 32 are needed)"
+    if len(set(secret)) < 10:
+        return "has too few different characters to be random"
+    return None

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from textwrap import indent
 from typing import Any
 
+import click
 from flask import has_request_context, request
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9+/=._-]{1,200}")
@@ -35,7 +36,9 @@ class LogfmtFormatter(logging.Formatter):
 
 def configure(level: str) -> None:
     """Log everything from this level on, to where hosts collect it."""
-    handler = logging.StreamHandler(sys.stdout)
+    # A `flask` command has its own output there.
+    in_command = click.get_current_context(silent=True)
+    handler = logging.StreamHandler(sys.stderr if in_command else sys.stdout)
     handler.setFormatter(LogfmtFormatter())
     logging.basicConfig(level=level, handlers=[handler])
 

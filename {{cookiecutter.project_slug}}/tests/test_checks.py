@@ -1,8 +1,11 @@
 """`flask check` says what stands in the way of a deployment, and how to fix it."""
 
 import json
+import os
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +15,7 @@ from redis import Redis
 
 from app import create_app
 from app.sessions import MemoryStorage, RedisStorage, Storage
+from tests.conftest import PROJECT
 
 SECRET = "0123456789abcdef-0123456789abcdef"  # noqa: S105
 PASSWORD = "hunter2"  # noqa: S105
@@ -65,7 +69,8 @@ def test_warns_of_a_redis_that_refuses_when_it_is_full(
 def test_fails_when_the_connections_do_not_suffice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("WEB_CONCURRENCY", "10000")
+    monkeypatch.setenv("WEB_CONCURRENCY", "256")
+    monkeypatch.setenv("WEB_THREADS", "1000")
     assert findings()["connections"]["status"] == "error"
     assert check().exit_code == 1
 
@@ -160,6 +165,44 @@ def test_warns_of_an_idle_timeout_that_never_comes(
     monkeypatch.setenv("SESSION_IDLE_TIMEOUT", "100")
     monkeypatch.setenv("SESSION_LIFETIME", "10")
     assert findings()["timeouts"]["status"] == "warning"
+
+
+@pytest.mark.parametrize("options", [[], ["--app", "app"]], ids=["plain", "app"])
+def test_tells_what_is_wrong_with_the_settings_as_json_too(options: list[str]) -> None:
+    wrong = {"PORT": "abc", "LOG_LEVEL": "warn"}
+    status, output = flask(*options, "check", "--format", "json", **wrong)
+    assert [row["subject"] for row in json.loads(output)] == ["PORT", "LOG_LEVEL"]
+    assert status == 1
+
+
+def test_prints_nothing_but_json_when_that_is_asked_for() -> None:
+    """The log, which tells of memory here, goes elsewhere."""
+    status, output = flask("check", "--format", "json", REDIS_URL="memory://")
+    assert {row["status"] for row in json.loads(output)} == {"ok"}
+    assert status == 0
+
+
+@pytest.mark.parametrize("command", ["routes", "of-the-owner"])
+def test_no_other_command_runs_with_wrong_settings(command: str) -> None:
+    status, output = flask(command, PORT="abc")
+    assert output == (
+        "PORT is 'abc', not a whole number from 1 to 65535; "
+        "fix it with: export PORT=8000\n"
+    )
+    assert status == 1
+
+
+def flask(*command: str, **settings: str) -> tuple[int, str]:
+    """Run a `flask` command; return its status and what it printed, apart from logs."""
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "flask", *command],
+        cwd=PROJECT,
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout or done.stderr
 
 
 def test_fails_for_an_empty_number_of_processes_which_gunicorn_cannot_read(

@@ -44,6 +44,8 @@ def test_production_is_what_happens_when_nobody_says_otherwise(
     assert load_settings().production
     production.setenv("APP_ENV", "staging")
     assert load_settings().production
+    production.setenv("APP_ENV", "Development")
+    assert not load_settings().production
     production.delenv("APP_ENV")
     assert load_settings().production
 
@@ -85,6 +87,25 @@ def test_an_env_file_in_another_encoding_is_refused_by_name(env_path: Path) -> N
     assert refusal().startswith(".env is not UTF-8; fix it with: iconv -f UTF-16 ")
     env_path.write_text("PORT=1234", encoding="utf-16-le")
     assert refusal().startswith(".env is not UTF-8; fix it with: iconv ")
+
+
+@pytest.mark.parametrize(
+    "line", ["PORT 1234", "PORT", "export PORT", 'SECRET="no end', "PORT='1' 2"]
+)
+def test_a_line_of_the_env_file_that_sets_nothing_is_refused_by_its_number(
+    env_path: Path, line: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """python-dotenv would say that it cannot read it, or nothing, and go on."""
+    env_path.write_text(f"# a comment\n\n\nLOG_LEVEL=INFO\n\n{line}\n")
+    assert refusal() == (
+        '.env does not say NAME=value in line 6; fix it with: "${EDITOR:-vi}" .env'
+    )
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_folder_of_that_name_is_no_env_file(env_path: Path) -> None:
+    env_path.mkdir()
+    assert load_settings().port == 8000
 
 
 def test_an_env_file_that_may_not_be_read_is_refused_by_name(
@@ -139,7 +160,7 @@ def test_an_env_file_for_development_goes_with_secrets_of_development(
     [
         ("dev-" + GOOD, "made for development"),
         ("change-me-" + GOOD, "placeholder"),
-        (GOOD[:31], "has 31 characters"),
+        (GOOD[:31], "is too short (31 characters, at least 32 are needed)"),
         ("abc" * 20, "too few different characters"),
     ],
 )
@@ -147,13 +168,37 @@ def test_an_env_file_for_development_goes_with_secrets_of_development(
 def test_production_refuses_a_weak_secret_without_printing_it(
     production: pytest.MonkeyPatch, name: str, secret: str, reason: str
 ) -> None:
+    command = "export SECRET=" if name == "SECRET" else "unset SECRET_FALLBACKS (or "
+    production.setenv("APP_ENV", "production")
     production.setenv(name, secret)
     message = refusal()
     assert message.startswith(f"{name} ")
     assert reason in message
-    assert "secrets.token_urlsafe" in message
+    assert f"; fix it with: {command}" in message
     assert len(message.splitlines()) == 1
     assert secret not in message
+
+
+@pytest.mark.parametrize(
+    ("stage", "secret", "why"),
+    [
+        ("prod", GOOD, "APP_ENV is 'prod', so this counts as production; "),
+        ("Staging", "short", "APP_ENV is 'staging', so this counts as production; "),
+        ("", f"dev-{GOOD}", "APP_ENV is not set, so this counts as production; "),
+        ("Production", "short", None),
+        ("", "short", None),
+    ],
+)
+def test_what_is_wrong_in_production_begins_with_why_it_is_production(
+    production: pytest.MonkeyPatch, stage: str, secret: str, why: str | None
+) -> None:
+    production.setenv("APP_ENV", stage)
+    production.setenv("SECRET", secret)
+    production.setenv("REDIS_URL", "")
+    first, *others = refusal().splitlines()
+    assert first.startswith(why or "REDIS_URL is not set")
+    assert why is None or "export APP_ENV=development (in development)" in first
+    assert len(others) == (1 if secret == GOOD else 1 + bool(why))
 
 
 def test_production_needs_a_secret(production: pytest.MonkeyPatch) -> None:
@@ -234,6 +279,9 @@ def test_a_wrong_redis_url_is_refused_without_printing_its_password(
     message = refusal()
     assert message.startswith("REDIS_URL is not a Redis URL: ")
     assert "export REDIS_URL=redis://127.0.0.1:6379/0" in message
+    assert ("; in a password, / is %2F, ? is %3F and # is %23" in message) == (
+        "@" in url
+    )
     assert PASSWORD not in message
     assert len(message.splitlines()) == 1
 
@@ -249,9 +297,9 @@ def test_a_wrong_redis_url_is_refused_without_printing_its_password(
     ],
 )
 def test_a_right_redis_url_connects_nothing_yet(
-    monkeypatch: pytest.MonkeyPatch, url: str
+    production: pytest.MonkeyPatch, url: str
 ) -> None:
-    monkeypatch.setenv("REDIS_URL", url)
+    production.setenv("REDIS_URL", url)
     storage = create_app().extensions["session_storage"]
     assert isinstance(storage, RedisStorage)
 
@@ -294,6 +342,46 @@ def test_a_trusted_host_that_is_not_a_host_name_is_named(
     message = refusal()
     assert message.startswith("TRUSTED_HOSTS has '")
     assert "export TRUSTED_HOSTS=www.example.com" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("WEB_CONCURRENCY", "257"), ("WEB_THREADS", "1001"), ("TRUSTED_PROXIES", "11")],
+)
+def test_a_number_that_nobody_can_mean_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert refusal().startswith(f"{name} is '{value}', not a whole number from ")
+
+
+def test_a_wrong_log_level_is_answered_with_all_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "warn")
+    assert refusal() == (
+        "LOG_LEVEL is 'warn', but must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL;"
+        " fix it with: export LOG_LEVEL=INFO"
+    )
+
+
+def test_a_file_of_certificates_is_read_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "ca.pem"
+    for content, reason in (
+        (None, "No such file or directory"),
+        ("abc", "NO_CERTIFICATE"),
+    ):
+        if content:
+            path.write_text(content)
+        monkeypatch.setenv("REDIS_CA_CERT", str(path))
+        message = refusal()
+        assert message.startswith(
+            f"REDIS_CA_CERT is '{path}', which holds no certificat"
+        )
+        assert reason in message
+        assert message.endswith("; fix it with: export REDIS_CA_CERT=/path/to/ca.pem")
 
 
 def test_every_wrong_setting_gets_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
