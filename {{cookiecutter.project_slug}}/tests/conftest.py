@@ -1,4 +1,4 @@
-"""What the tests share: the app in memory, a real Valkey, a real gunicorn."""
+"""What the tests share: the app in memory, a real Valkey and a real gunicorn."""
 
 import json
 import os
@@ -63,7 +63,7 @@ def app() -> Flask:
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
-    """A visitor."""
+    """Flask's test client: a visitor of the app, without a server."""
     return app.test_client()
 
 
@@ -76,7 +76,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
-    """A Valkey server, which is Redis' open continuation, of the tests' own."""
+    """The URL of a Valkey server of the tests' own; Valkey is the open fork of Redis."""
     with tempfile.TemporaryDirectory(prefix="valkey-") as folder:
         path = Path(folder) / "socket"
         with ValkeyServer(port=0, unix_socket_path=path):
@@ -85,7 +85,7 @@ def redis_url() -> Iterator[str]:
 
 @pytest.fixture
 def redis(redis_url: str) -> Iterator[Redis]:
-    """A connection to that server, which it finds empty."""
+    """A connection to that server, which is empty when a test begins."""
     with Redis.from_url(redis_url) as connection:
         connection.flushall()
         yield connection
@@ -168,7 +168,7 @@ class Server:
                 break
         else:
             raise AssertionError("".join(self.log))
-        # Read on, or the server would wait for room in the pipe.
+        # Keep reading: otherwise the server would wait for room in the pipe.
         self._reader = Thread(target=self.log.extend, args=[self.process.stdout])
         self._reader.start()
 
@@ -177,7 +177,7 @@ class Server:
         return Visitor(self.url)
 
     def stop(self, signal: Signals = Signals.SIGTERM) -> None:
-        """Send the signal to gunicorn and wait for its end."""
+        """Send the signal to gunicorn, and wait until it has ended."""
         self.process.send_signal(signal)
         self.process.wait(30)
         self._reader.join(30)

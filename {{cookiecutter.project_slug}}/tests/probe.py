@@ -1,4 +1,4 @@
-"""The app with views that the tests of the running server need."""
+"""The app, with more views for the tests of the running server."""
 
 from flask import Flask
 

@@ -19,10 +19,10 @@ MAX = 2**63 - 1
 
 
 class StorageContract:
-    """Holds the storage of the fixture `storage` to the contract of Storage."""
+    """Checks that the storage of the fixture `storage` keeps the contract of Storage."""
 
     def wait(self, seconds: float) -> None:
-        """Let time pass; override this where the storage's clock can be set."""
+        """Let time pass; override this if the storage's clock can be set."""
         time.sleep(seconds)
 
     @pytest.fixture

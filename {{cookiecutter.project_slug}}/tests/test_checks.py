@@ -1,4 +1,4 @@
-"""`flask check` says what stands in the way of a deployment, and how to fix it."""
+"""`flask check` says what would keep a deployment from working, and how to fix it."""
 
 import json
 import os
@@ -100,7 +100,7 @@ def test_fails_when_redis_refuses_the_password(
 
 @pytest.fixture
 def restricted(redis: Redis, redis_url: str) -> Iterator[str]:
-    """The address for a user as some hosts make them, without dangerous commands."""
+    """The URL of a user who may not use dangerous commands, as on some hosts."""
     rules = ("~*", "&*", "+@all", "-@dangerous")
     redis.execute_command("ACL SETUSER", "guest", "on", f">{PASSWORD}", *rules)
     yield redis_url.replace("unix://", f"unix://guest:{PASSWORD}@")
@@ -128,7 +128,7 @@ FIELDS = ["maxclients", "maxmemory", "maxmemory_policy", "redis_version", "used_
 def test_says_what_it_cannot_find_out_where_info_lacks_a_field(
     redis: Redis, field: str
 ) -> None:
-    """As the INFO of some hosts does; here it is cut out of the server's answer."""
+    """As on some hosts. Here the field is cut out of the server's answer."""
     own = redis.response_callbacks["INFO"]
     without = re.compile(rf"^{field}:.*\r\n", re.MULTILINE)
 

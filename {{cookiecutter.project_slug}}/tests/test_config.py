@@ -17,7 +17,7 @@ PASSWORD = "hunter2"  # noqa: S105
 
 @pytest.fixture(autouse=True)
 def env_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An .env of the test's own."""
+    """A .env file of the test's own."""
     path = tmp_path / ".env"
     monkeypatch.setattr(env_file, "ENV_FILE", path)
     return path
@@ -25,7 +25,7 @@ def env_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def production(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """A sound configuration for production, to be changed by the test."""
+    """A valid configuration for production, for the test to change."""
     monkeypatch.setenv("APP_ENV", "")
     monkeypatch.setenv("SECRET", GOOD)
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:6379/0")
@@ -129,7 +129,7 @@ def test_an_env_file_that_may_not_be_read_is_refused_by_name(
 def test_an_env_file_for_development_does_not_override_another_stages_secret(
     env_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It came along with a copy of the project, where the host has set SECRET."""
+    """It was copied to a host along with the project, and the host has set SECRET."""
     env_path.write_text(f"APP_ENV=development\nSECRET=dev-{GOOD}\n")
     monkeypatch.setenv("SECRET", GOOD)
     for variable in ("unset", "set by the flask command, which has read .env"):
@@ -231,7 +231,7 @@ def test_production_needs_a_redis(production: pytest.MonkeyPatch) -> None:
     assert "export REDIS_URL=redis://" in refusal()
     production.setenv("DYNO", "web.1")
     message = refusal()
-    # While the add-on is being made, a second one would be made, and billed.
+    # Following such advice during the wait would create a second add-on, and bill it.
     assert message.index("heroku addons:wait") < message.index("heroku addons:create")
     assert message.endswith("heroku addons:create heroku-redis:mini --wait")
 

@@ -1,4 +1,4 @@
-"""Logs: one line an event, in logfmt, without anything that is a secret."""
+"""Logs: one line per event, in logfmt, and never a secret."""
 
 import json
 import logging
@@ -72,7 +72,7 @@ def test_the_access_log_tells_what_happened_and_no_secret(
     visitor.get("/?password=hunter2", **{"X-Request-ID": "abc-123"})
     visitor.get("/a%0Ab%20%22")
     deadline = time.monotonic() + 10
-    while len(lines := access_lines(server)) < 2:  # written once the answer is sent
+    while len(lines := access_lines(server)) < 2:  # written after the answer is sent
         assert time.monotonic() < deadline, server.log
         time.sleep(0.01)
     first, second = lines
@@ -105,7 +105,7 @@ FORGED = "time=2026-01-01T00:00:00+00:00 level=info logger=app message=forged"
 
 
 def answering_by_itself(environ: dict[str, object], start: Start) -> list[bytes]:
-    """A middleware that does not pass the request on, as some redirect or send files."""
+    """A middleware that answers by itself, like those that redirect or send files."""
     start("204 No Content", [])
     return []
 

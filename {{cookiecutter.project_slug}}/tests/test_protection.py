@@ -49,7 +49,7 @@ def test_believes_the_last_proxy_on_heroku_or_when_told_to(
 
 
 def test_the_scheme_is_what_the_nearest_proxy_says(make_client: MakeClient) -> None:
-    """However many proxies add an address: not each of them adds a scheme."""
+    """However many proxies there are: each adds an address, but not each adds a scheme."""
     client = make_client(TRUSTED_PROXIES="2")
     answer = client.get("/where", headers=FORWARDED)
     assert answer.json == {"scheme": "https", "client": "6.6.6.6"}

@@ -70,7 +70,7 @@ def test_pages_without_a_session_leave_no_trace(server: Server, redis: Redis) ->
 
 def test_a_visit_is_one_command(server: Server, redis: Redis) -> None:
     visitor = server.visitor()
-    for _ in range(20):  # until each process knows its way
+    for _ in range(20):  # until each process has its connection and knows the scripts
         visitor.count()
     before = commands(redis)
     for _ in range(10):
@@ -79,8 +79,10 @@ def test_a_visit_is_one_command(server: Server, redis: Redis) -> None:
 
 
 def commands(redis: Redis) -> int:
-    """Return how many commands there were, apart from those within a script and those
-    that this test sends or that open a connection."""
+    """Return how many commands Redis has run.
+
+    Not counted are those within a script, those that open a connection, and this test's own.
+    """
     within = ("expire", "hlen", "hincrby", "hget", "hgetall", "hset", "hdel")
     ours = ("info", "dbsize", "flushall", "ping", "hello", "select")
     return sum(

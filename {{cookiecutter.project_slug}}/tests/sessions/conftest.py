@@ -1,4 +1,4 @@
-"""What the tests of the sessions share: a visitor whose requests do what a test says."""
+"""What the tests of the sessions share: a visitor whose requests run what a test passes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,14 +14,14 @@ Action = Callable[[], object]
 
 
 class Browser:
-    """A visitor whose requests do what the test hands them."""
+    """A visitor whose requests run what the test passes."""
 
     def __init__(self, app: Flask) -> None:
         self.app = app
         self.client = app.test_client()
 
     def do(self, action: Action, method: str = "GET") -> Any:
-        """Run the action in a request; return what it returns, as a list or value."""
+        """Run the action in a request, and return what it returns, by way of JSON."""
         return self.request(action, method).json
 
     def request(self, action: Action, method: str = "GET") -> TestResponse:
@@ -76,7 +76,7 @@ def contents() -> dict[str, Any]:
 
 @pytest.fixture
 def calls(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the storage's methods as they are called."""
+    """The names of the storage's methods, in the order in which they are called."""
     names: list[str] = []
 
     def record(name: str) -> None:

@@ -1,4 +1,4 @@
-"""A storage whose calls fail when a test wants it."""
+"""A storage whose calls fail when a test wants them to."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,9 +7,9 @@ from app.sessions import Storage, StorageUnavailable
 
 
 class FailingStorage(Storage):
-    """A storage whose call number `fails_at`, counted from 0, fails as `how` says.
+    """A storage whose call number `fails_at`, counted from 0, fails.
 
-    That is "before" it takes effect, or "after", when only the answer is lost.
+    `how` is "before" if the call has no effect, "after" if only its answer is lost.
     """
 
     def __init__(self, storage: Storage) -> None:

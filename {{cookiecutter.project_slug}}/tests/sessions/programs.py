@@ -1,10 +1,10 @@
-"""Short programs: what a request may do with its session, for tests that try them all."""
+"""What a request may do with its session, as short programs for tests that try them all."""
 
 from collections.abc import Callable
 from itertools import product
 from typing import Any
 
-Program = Callable[[Any], object]  # it takes a Session, or a dict as its model
+Program = Callable[[Any], object]  # it takes a Session, or the dict that stands for it
 BEFORE: dict[str, Any] = {"a": 1, "b": 2, "list": [0], "n": 5}
 
 
@@ -37,7 +37,7 @@ def increment(session: Any) -> int:
 
 
 def flash(session: Any) -> None:
-    """As flask.flash does it."""
+    """Add a message, as flask.flash does."""
     session["_flashes"] = [*session.get("_flashes", []), ("message", "Hello.")]
 
 
@@ -76,7 +76,7 @@ OPERATIONS: dict[str, Program] = {
 
 
 def in_turn(*names: str) -> Callable[[Any], list[object]]:
-    """Return the program that does these operations one after the other."""
+    """Return a program that does these operations one after the other."""
 
     def program(session: Any) -> list[object]:
         return [OPERATIONS[name](session) for name in names]

@@ -1,4 +1,4 @@
-"""A storage of one's own, as an example: sessions in an SQLite file."""
+"""An example of a storage of your own: sessions in an SQLite file."""
 
 import json
 import sqlite3
@@ -74,7 +74,7 @@ class SQLiteStorage(Storage):
                 record = json.loads((rows.fetchone() or ["{}"])[0])
                 if record is None:
                     raise SessionEnded  # the row stays as it was
-                yield record  # to read and to change; nobody else can meanwhile
+                yield record  # to read and change; nobody else can use the file meanwhile
                 if record or end:
                     text = json.dumps(None if end else record)
                     row = key, text, time.time() + ttl

@@ -1,4 +1,4 @@
-"""The session cookie: what it holds, when it is sent, which ones are believed."""
+"""The session cookie: what it holds, when it is sent, and which ones are accepted."""
 
 import base64
 import re
@@ -23,7 +23,7 @@ START = 1_800_000_000
 
 
 class SpyStorage(MemoryStorage):
-    """Memory that remembers the keys and times to live it was asked for."""
+    """Memory that notes the keys and the times to live that it is given."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Where the session differs from Flask's own, each shown on both."""
+"""Each difference between these sessions and Flask's own, shown on both."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,7 @@ View = Callable[[], Any]
 
 
 class Visitor:
-    """Someone with a cookie jar, whose requests do what the test hands them."""
+    """A client with a cookie jar, whose requests run what the test passes."""
 
     def __init__(self, app: Flask) -> None:
         self.views: list[View] = []
@@ -105,7 +105,7 @@ def test_changes_inside_a_value_are_noticed(ours: Visitor, flasks: Visitor) -> N
 
 
 def test_modified_only_tells(ours: Visitor, flasks: Visitor) -> None:
-    """It says whether there is something to save, and setting it does nothing."""
+    """It says whether there is something to save; setting it has no effect."""
 
     def modify() -> str:
         session.modified = True
@@ -163,7 +163,7 @@ def test_what_cannot_be_stored_names_its_key(ours: Visitor, flasks: Visitor) -> 
 def test_a_stream_changes_nothing_once_it_is_sent(
     ours: Visitor, flasks: Visitor
 ) -> None:
-    """The same on both, but for `increment`, which takes effect at once."""
+    """The same on both, except for `increment`, which takes effect at once."""
 
     def stream() -> Response:
         return Response(stream_with_context(changes() for _ in range(1)))

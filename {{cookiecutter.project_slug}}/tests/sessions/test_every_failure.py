@@ -1,4 +1,4 @@
-"""Whichever storage call of a request fails, the visitor never ends up with less.
+"""Whichever storage call of a request fails, the visitor loses nothing.
 
 Each program runs once for each of its storage calls and each way in which that may fail:
 before it has taken effect, or after, when only the answer is lost.
@@ -21,7 +21,7 @@ Names = tuple[str, ...]
 
 @pytest.fixture(scope="module")
 def failing() -> Flask:
-    """An app whose view runs the program that the test has put into its config."""
+    """An app whose view runs the program that a test puts into its config."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("APP_ENV", "development")
         patch.setenv("SECRET", "dev-only-for-the-tests-0123456789")
@@ -36,7 +36,7 @@ def failing() -> Flask:
 
 
 def after(names: Names, state: dict[str, Any]) -> dict[str, Any]:
-    """Return the state that the program makes of this one."""
+    """Return the state after the program, given the state before it."""
     state = deepcopy(state)
     in_turn(*names)(state)
     return state
@@ -67,7 +67,7 @@ def test_leaves_the_session_as_it_was_or_as_it_was_to_be(
             return dict(own)
 
     before = BEFORE if visitor == "known" else {}
-    for failure in count(-2):  # two of each call, after two runs without one
+    for failure in count(-2):  # two without a failure, then two for each call
         fails_at, how = failure // 2, ("before", "after")[failure % 2]
         client = failing.test_client()
         with client.session_transaction() as own:

@@ -1,4 +1,4 @@
-"""Whichever way the storage calls of two requests interleave, all promises hold.
+"""However the storage calls of two requests interleave, all promises hold.
 
 A scheduler lets one storage call through at a time. Each pair of programs is run in every
 order that there is; after that a late request comes with the cookie that both had.
@@ -65,7 +65,7 @@ class Scheduler:
             thread.join()
 
     def wait_for_turn(self, number: int) -> None:
-        """Return when it is this request's turn to call the storage."""
+        """Wait until it is this request's turn to call the storage."""
         with self._changed:
             self._waiting.append(number)
             self._stop_running()
@@ -119,7 +119,7 @@ class ScheduledStorage(Storage):
 
 
 class Request:
-    """A program run on a session with the visitor's cookie, and what came of it."""
+    """A program that is run on a session with the visitor's cookie, and its outcome."""
 
     def __init__(self, names: Names, storage: Storage) -> None:
         self.names = names
@@ -173,7 +173,7 @@ def every_order(
 
 
 def live(memory: MemoryStorage) -> list[dict[str, Any]]:
-    """Return the data of all sessions that there are."""
+    """Return the data of all sessions that exist."""
     records = [fields for _, fields in memory._records.values() if fields]
     return [{key: decode("", key, fields[key]) for key in fields} for fields in records]
 
@@ -196,7 +196,7 @@ def test_two_requests_in_every_order_and_a_late_one(
 
 
 def check(requests: list[Request], sessions: list[dict[str, Any]]) -> None:
-    """Compare the sessions that there are now with what the requests were told."""
+    """Compare the sessions that exist now with what the requests were told."""
     winners = [r for r in requests if r.cookie is not Cookie.KEEP]
     if not winners:
         [session] = sessions
@@ -213,7 +213,7 @@ def check(requests: list[Request], sessions: list[dict[str, Any]]) -> None:
     else:
         [session] = sessions
         assert session.pop("user") == 7
-        # What the other one was told before the end has come along, and is exact.
+        # What the other request was told before the end has been taken along, and is exact.
         told = winner.told + loser.told[: session["n"] - 5 - len(winner.told)]
         assert sorted(told) == [*range(6, session["n"] + 1)]
         saved = [] if loser.is_end else [loser]
@@ -224,7 +224,7 @@ def check(requests: list[Request], sessions: list[dict[str, Any]]) -> None:
 
 
 def outcomes(requests: list[Request], counts: int) -> list[dict[str, Any]]:
-    """Return what may be in the session after these requests and so many counts."""
+    """Return what the session may hold after these requests and this many counts."""
     names = [name for request in requests for name in request.names]
     possible = []
     # Of two changes of the same key, both may be there, or only the last one.

@@ -1,4 +1,4 @@
-"""Counting: `increment` is exact, takes integers only, and names the key it refuses."""
+"""`increment` is exact, takes integers only, and names the key that it refuses."""
 
 from typing import Any
 

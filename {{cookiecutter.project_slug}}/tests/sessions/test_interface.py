@@ -1,4 +1,4 @@
-"""The response: saved before it ends, kept out of shared caches."""
+"""The session is saved before the response ends, and shared caches do not store it."""
 
 import pytest
 from flask import Response, abort, stream_with_context
@@ -44,7 +44,7 @@ def test_a_stream_reads_the_session(browser: Browser) -> None:
 def test_a_stream_is_private_for_whoever_has_a_session(
     browser: Browser, with_session: bool
 ) -> None:
-    """It may read the session while it is sent, when the headers are gone already."""
+    """It may read the session while it is being sent, after its headers have gone."""
 
     def stream() -> Response:
         return Response(stream_with_context(str(session.get("a")) for _ in range(2)))

@@ -1,4 +1,4 @@
-"""flask.session's usual users work unchanged."""
+"""Libraries that use flask.session work unchanged."""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +32,7 @@ def app(storage: Storage) -> Flask:
 
 
 def add(app: Flask, path: str, view: Callable[[], Any]) -> None:
-    """Let a view answer under a path."""
+    """Add a view at a path."""
     app.add_url_rule(path, path, view, methods=["GET", "POST"])
 
 
@@ -115,7 +115,7 @@ def test_flask_wtf_csrf(app: Flask) -> None:
 
 
 def test_login_as_in_flasks_tutorial(app: Flask) -> None:
-    """It clears the session, then sets the user's id: that makes a new session id."""
+    """It clears the session, then sets the user's id, which makes a new session id."""
 
     def log_in() -> str:
         flask.session.clear()

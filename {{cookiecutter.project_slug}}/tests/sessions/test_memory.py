@@ -1,4 +1,4 @@
-"""Sessions in memory: exact, and bounded whoever comes."""
+"""Sessions in memory: counts are exact, and memory is bounded."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor

@@ -137,7 +137,7 @@ def test_a_cookie_without_a_record_expires_when_it_is_cleared(
 
 
 def forget_all(storage: Storage) -> None:
-    """Empty the storage, as a Redis without persistence does when it restarts."""
+    """Empty the storage, as a restart empties a Redis without persistence."""
     if isinstance(storage, RedisStorage):
         storage.client.flushall()  # type: ignore[union-attr]
     else:

@@ -1,4 +1,4 @@
-"""Sessions in Redis: one round trip each, and nothing that Redis holds breaks it."""
+"""Sessions in Redis: one round trip per call, whatever Redis holds."""
 
 import logging
 import subprocess
@@ -32,7 +32,7 @@ def test_redis_runs_each_operation_in_one_round_trip(
         storage.delete("session:x")
         storage.ping()
 
-    use_all()  # Redis learns the scripts
+    use_all()  # so that Redis knows the scripts
     redis.flushdb()
     with Redis.from_url(redis_url) as other:
         other.ping()  # it is connected
@@ -137,7 +137,7 @@ def test_logging_out_works_on_a_full_redis(redis: Redis) -> None:
             assert storage.delete("session:x") == record
             with pytest.raises(SessionEnded):
                 storage.load("session:x", 60)
-            redis.delete("session:x")  # and then there is nothing to delete
+            redis.delete("session:x")  # the next time, there is no record to delete
     finally:
         redis.config_set("maxmemory", "0")
 

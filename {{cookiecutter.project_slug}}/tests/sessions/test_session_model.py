@@ -1,4 +1,4 @@
-"""Session behaves like a dict, whatever is done to it, on every storage."""
+"""A session behaves like a dict, whatever is done to it, on every storage."""
 
 import tempfile
 from collections.abc import Callable
@@ -102,7 +102,7 @@ def any_storage(request: pytest.FixtureRequest) -> Any:
         with Redis.from_url(request.getfixturevalue("redis_url")) as client:
             yield RedisStorage(client)
     else:
-        # In memory where there is such a folder: SQLite would mostly wait for the disk.
+        # In memory if there is such a folder: on a disk, SQLite would mostly wait for it.
         memory = Path("/dev/shm")  # noqa: S108
         where = memory if memory.is_dir() else None
         with tempfile.TemporaryDirectory(dir=where) as folder:
@@ -138,7 +138,7 @@ failures = st.tuples(st.integers(-1, 4), st.sampled_from(["before", "after"]))
 def test_a_failure_leaves_all_of_it_as_it_was_or_as_it_was_to_be(
     any_storage: Storage, requests: list[tuple[list[Step], tuple[int, str]]]
 ) -> None:
-    """Apart from increments, which take effect at once."""
+    """Except increments, which take effect at once."""
     before: dict[str, object] = {}
     session_id = None
     for steps, (fails_at, how) in requests:
@@ -162,7 +162,7 @@ def test_a_failure_leaves_all_of_it_as_it_was_or_as_it_was_to_be(
         counted = {key for key in found if type(found[key]) is int}
         assert without(found, counted) in [without(e, counted) for e in expected]
         if session.record.state is State.ENDED:
-            session_id = None  # whoever logs out may come back as somebody new
+            session_id = None  # after a logout, the visitor may come back as new
         before = found
 
 
@@ -171,7 +171,7 @@ def without(state: dict[str, object], keys: set[str]) -> dict[str, object]:
 
 
 def id_in_the_browser(session: Session, session_id: str | None) -> str | None:
-    """Return the id that the browser has after a request, if it had this one before."""
+    """Return the id that the browser has after a request, given the one it had before."""
     match session.record.cookie:
         case Cookie.ISSUE:
             return session.record.id

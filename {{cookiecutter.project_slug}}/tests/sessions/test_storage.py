@@ -31,7 +31,7 @@ class TestRedisStorage(StorageContract):
 
 
 class TestRedisStorageWithTexts(StorageContract):
-    """A client that decodes the answers by itself does as well."""
+    """A client that decodes the answers itself works too."""
 
     @pytest.fixture
     def storage(self, redis_url: str) -> Iterator[Storage]:

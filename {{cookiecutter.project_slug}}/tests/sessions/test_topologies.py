@@ -1,4 +1,4 @@
-"""Redis in other forms: behind Sentinel, as a cluster, restarted."""
+"""Redis behind Sentinel, as a Cluster, and restarted."""
 
 import contextlib
 import subprocess

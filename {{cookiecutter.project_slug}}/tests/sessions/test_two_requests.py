@@ -148,7 +148,7 @@ def test_increments_of_a_destroyed_session_count_on_for_their_own_request(
 def test_a_late_request_finds_nothing_writes_nothing_and_gets_no_cookie(
     browser: Browser, calls: list[str], storage: Storage, end: str, late: Action
 ) -> None:
-    """Or its cookie would replace a newer one, and log the visitor out."""
+    """Otherwise its cookie would replace a newer one, and log the visitor out."""
 
     def log_in_or_out() -> None:
         if end == "regenerate":

@@ -129,7 +129,7 @@ def test_a_value_that_cannot_be_read_counts_as_absent_and_harms_no_other(
             assert browser.do(contents) == {"a": 1}
             assert browser.do(lambda: ["bad" in session, len(session)]) == [False, 1]
     assert len(caplog.records) == 1
-    browser.do(regenerate)  # which keeps it: a newer release may be able to read it
+    browser.do(regenerate)  # this keeps it: a newer release may be able to read it
     assert storage.load(keys[-1], 60) == {"a": "1", "bad": text}
     assert browser.do(lambda: session.increment("bad", 2)) == 2
     assert browser.do(contents) == {"a": 1, "bad": 2}

@@ -1,4 +1,4 @@
-"""A Redis that is away, and one that the tests may ill-treat."""
+"""A Redis that is away, and one that the tests may mistreat."""
 
 import socket
 import tempfile
@@ -29,20 +29,20 @@ def app(address: Path, monkeypatch: pytest.MonkeyPatch) -> Flask:
 
 @pytest.fixture
 def valkey(address: Path) -> Iterator[ValkeyServer]:
-    """A server of the test's own, to be ill-treated."""
+    """A server of the test's own, to be mistreated."""
     with ValkeyServer(port=0, unix_socket_path=address) as server:
         yield server
 
 
 @pytest.fixture
 def redis(valkey: ValkeyServer, address: Path) -> Iterator[Redis]:
-    """A connection to it, to do so."""
+    """A connection to that server."""
     with Redis.from_url(f"unix://{address}", retry=None) as connection:
         yield connection
 
 
 def freeze(valkey: ValkeyServer) -> None:
-    """Stop a server in the middle of what it does; it keeps its connections."""
+    """Stop a server in the middle of what it is doing; it keeps its connections."""
     assert valkey._process is not None
     valkey._process.send_signal(SIGSTOP)
 

@@ -1,4 +1,4 @@
-"""While Redis is away: an honest 503, soon; and nothing else suffers."""
+"""While Redis is away, pages that need it soon answer 503, and nothing else suffers."""
 
 import socket
 import time

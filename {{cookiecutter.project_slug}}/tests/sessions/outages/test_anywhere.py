@@ -1,4 +1,4 @@
-"""Wherever the storage fails, the visitor gets a 503; a page without need of it is served."""
+"""Wherever the storage fails: 503 for what needs it, and the usual page for the rest."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ BROWSER = {"Accept": "text/html"}
 
 
 class FragileStorage(MemoryStorage):
-    """Memory that can be away."""
+    """Memory that a test can make unavailable."""
 
     away = False
 
@@ -32,7 +32,7 @@ def storage() -> FragileStorage:
 
 @pytest.fixture
 def app(storage: FragileStorage) -> Flask:
-    """An app as it is in production: exceptions become answers."""
+    """An app as in production: exceptions become answers."""
     app = create_app(storage=storage)
     app.add_url_rule("/start", "/start", lambda: session.update(a=1) or "")
     app.add_url_rule("/plain", "/plain", lambda: "plain")
@@ -41,7 +41,7 @@ def app(storage: FragileStorage) -> Flask:
 
 
 def visitor_when_it_goes_away(app: Flask, storage: FragileStorage) -> FlaskClient:
-    """Return a visitor who has a session, whose storage is away from now on."""
+    """Return a visitor with a session, whose storage is unavailable from now on."""
     client = app.test_client()
     client.get("/start")
     storage.away = True
@@ -85,7 +85,7 @@ def at_its_end(app: Flask) -> str:
 
 
 def at_its_end_among_others(app: Flask) -> str:
-    """As Flask 3.2 raises what several teardown functions have raised."""
+    """Flask 3.2 raises such a group when several teardown functions have failed."""
 
     def fail(_: object) -> None:
         try:
@@ -157,7 +157,7 @@ def test_pages_that_do_not_need_the_session_do_not_notice(
 def test_a_503_carries_no_cookie_of_the_view(
     app: Flask, storage: FragileStorage
 ) -> None:
-    """Flask-Login's `remember_token` would log the visitor in."""
+    """With Flask-Login's `remember_token`, the visitor would be logged in."""
 
     class User(UserMixin):
         id = "7"

@@ -1,4 +1,4 @@
-"""A count is sent once, whatever Redis says or does not say."""
+"""A count is sent once, whatever Redis answers, and even if it does not answer."""
 
 import socket
 import time
@@ -85,12 +85,12 @@ def test_whatever_redis_says_a_count_is_sent_once(
     sent: list[bytes] = []
 
     def serve() -> None:
-        """Agree to all that opens a connection; answer the first count, and hang up."""
+        """Accept whatever opens a connection; answer the first count, and hang up."""
         connection, _ = silence.accept()
         with connection:
             while data := connection.recv(1000, socket.MSG_PEEK):
                 count = b"EVAL" in data
-                if not (count and reset):  # what closes before it has read all, resets
+                if not (count and reset):  # closing with data unread resets
                     connection.recv(len(data))
                 if count:
                     sent.append(data)
@@ -112,7 +112,7 @@ def test_whatever_redis_says_a_count_is_sent_once(
 def test_no_acknowledged_count_is_lost_or_doubled_when_redis_is_killed(
     address: Path, tmp_path: Path, start_server: Callable[..., Server]
 ) -> None:
-    """With an append-only file, over and over; other pages do not notice."""
+    """Redis has an append-only file, and is killed several times; other pages go on."""
     options = {"appendonly": "yes", "appendfsync": "always"}
     valkey = ValkeyServer(
         port=0, unix_socket_path=address, data_dir=tmp_path, **options
@@ -155,8 +155,8 @@ def test_no_acknowledged_count_is_lost_or_doubled_when_redis_is_killed(
     last = visitor.count()
     valkey.stop()
     assert median(refused) < 0.1
-    assert sum("Booting worker" in line for line in server.log) == 2  # none anew
+    assert sum("Booting worker" in line for line in server.log) == 2  # none is new
     assert len(set(acknowledged)) == len(acknowledged)
     assert max(acknowledged) < last
-    # A count whose answer was lost may be there; none that was answered is missing.
+    # A count whose answer was lost may be included; none that was answered is missing.
     assert last - 2 - len(acknowledged) <= len(refused)

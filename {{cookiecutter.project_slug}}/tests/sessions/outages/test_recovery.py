@@ -1,4 +1,4 @@
-"""When Redis is back, the app is too, and the log tells the beginning and the end."""
+"""When Redis is back, so is the app, and the log has the beginning and the end."""
 
 import logging
 import re
@@ -43,14 +43,14 @@ def test_a_frozen_redis_is_used_again_as_soon_as_it_moves(
     started = time.monotonic()
     while client.get("/").status_code == 503:
         assert time.monotonic() - started < 2
-    # The visit that timed out was counted once it woke, and only once.
+    # The visit that timed out was counted, once, when Redis went on.
     assert client.get("/").json in ({"views": 3}, {"views": 4})
 
 
 def test_a_new_redis_in_place_of_one_that_hung_is_used_soon(
     client: FlaskClient, silence: socket.socket, address: Path
 ) -> None:
-    """Though it has to learn the scripts first, which takes a second attempt."""
+    """Even though it does not know the scripts yet, which takes a second attempt."""
     assert client.get("/").status_code == 503
     silence.close()
     address.unlink()
@@ -63,7 +63,7 @@ def test_a_new_redis_in_place_of_one_that_hung_is_used_soon(
 def test_those_who_come_when_redis_returns_wait_for_the_first_of_them(
     valkey: ValkeyServer, redis: Redis, address: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """And the log has two lines: how it began, and how long it took."""
+    """The log has two lines: how the outage began, and how long it took."""
     storage = RedisStorage(connect(f"unix://{address}", connections=16))
     assert storage.increment("session:x", "n", 1, 60, create=True) == 1
     freeze(valkey)
@@ -105,18 +105,18 @@ def test_an_outage_that_a_rare_command_has_met_hides_no_other(
 
 
 class Relay:
-    """Passes bytes on to a server, as a NAT does, until it forgets connections."""
+    """Passes bytes on to a server until it forgets its connections, as a NAT may."""
 
     def __init__(self, here: Path, there: Path) -> None:
         self._there = str(there)
-        self._lost = Event()  # for the connections that there are
+        self._lost = Event()  # for the connections that exist now
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(here))
         self._listener.listen(100)
         Thread(target=self._accept, daemon=True).start()
 
     def forget(self) -> None:
-        """Swallow what comes on the connections that there are; new ones work."""
+        """Drop what arrives on the existing connections; new ones work."""
         self._lost.set()
         self._lost = Event()
 

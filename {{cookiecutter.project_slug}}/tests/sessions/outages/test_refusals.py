@@ -1,4 +1,4 @@
-"""A Redis that is there, but full, read-only, slow, emptied, locked or crowded."""
+"""Redis answers, but it is full, read-only, slow, emptied, locked or crowded."""
 
 import pytest
 from flask import Flask
@@ -38,7 +38,7 @@ def test_a_redis_that_refuses_to_write_is_logged_once_and_recovers(
 def test_the_end_of_an_outage_that_began_with_the_first_count_is_noticed(
     client: FlaskClient, redis: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The first time a script is sent whole, from then on by its hash."""
+    """A script is sent in full the first time, and then by its hash."""
     redis.config_set("maxmemory", "1")
     assert client.get("/").status_code == 503
     redis.config_set("maxmemory", "0")
@@ -60,7 +60,7 @@ def test_a_full_redis_still_reads(
 def test_connections_that_redis_has_closed_are_replaced(
     client: FlaskClient, redis: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As Heroku's does with those that idled for 300 seconds."""
+    """Heroku's closes those that have been idle for 300 seconds."""
     client.get("/")
     close_connections(redis)
     assert client.get("/").json == {"views": 2}
