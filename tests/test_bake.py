@@ -23,7 +23,7 @@ app/__init__.py app/access_log.py app/checks.py app/config.py app/env_file.py
 app/environment.py app/errors.py app/headers.py app/health.py app/logs.py
 app/protection.py app/proxies.py app/static_files.py app/storage.py app/views.py
 app/sessions/README.md app/sessions/__init__.py app/sessions/interface.py
-app/sessions/mapping.py app/sessions/record.py app/sessions/session.py
+app/sessions/record.py app/sessions/session.py
 app/sessions/signer.py app/sessions/states.py app/sessions/values.py
 app/sessions/storage/__init__.py app/sessions/storage/base.py
 app/sessions/storage/breaker.py app/sessions/storage/connect.py

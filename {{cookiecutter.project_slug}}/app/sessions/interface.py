@@ -1,8 +1,7 @@
 """Flask's SessionInterface: the signed id in the cookie, everything else in a storage."""
 
 from collections.abc import Callable, Sequence
-from functools import cache
-from typing import Any, cast
+from typing import cast
 
 from flask import Flask, Request, Response
 from flask.sessions import SessionInterface, SessionMixin
@@ -42,8 +41,21 @@ class ServerSideSessionInterface(SessionInterface):
         self._show_outage = show_outage
         self._signer = Signer(secrets)
 
+    def check_cookie(self, app: Flask) -> None:
+        """Stop the start, in a sentence, if browsers would refuse the cookie.
+
+        The prefix __Host- excludes a Domain (RFC 6265bis, 4.1.3.2).
+        """
+        name, domain = self.get_cookie_name(app), self.get_cookie_domain(app)
+        if domain and name.startswith("__Host-"):
+            raise SystemExit(
+                f"SESSION_COOKIE_DOMAIN is {domain!r}, with which browsers refuse the "
+                f"cookie {name}; fix it with: SESSION_COOKIE_NAME = '__Secure-session'"
+            )
+
     def open_session(self, app: Flask, request: Request) -> Session:
-        cookie = self._cookie(request, self.get_cookie_name(app))
+        header = request.environ.get("HTTP_COOKIE", "")
+        cookie = find_cookie(self.get_cookie_name(app), header)
         session_id, age = self._signer.verify(cookie) or (None, 0)
         if age >= self._lifetime:
             session_id = None
@@ -63,46 +75,18 @@ class ServerSideSessionInterface(SessionInterface):
             session.save()
         except StorageUnavailable as error:
             replace(response, self._show_outage(error))
-        self._send_cookie(app, session.record, response)
-        if session.accessed or (session.record.has_cookie and may_read_it(response)):
+        if session.record.cookie is not Cookie.KEEP:
+            self._send_cookie(app, session.record, response)
+        if session.used or (session.record.has_cookie and may_read_it(response)):
             forbid_sharing(response)
 
-    def _cookie(self, request: Request, name: str) -> str:
-        """Return a cookie's value, the first one's if there are several.
-
-        request.cookies would decode all cookies, in ten times the time; ours is plain.
-        """
-        header: str = request.environ.get("HTTP_COOKIE", "")
-        for cookie in header.split(";"):
-            key, _, value = cookie.strip().partition("=")
-            if key == name:
-                return value.strip('"')  # RFC 6265, 4.1.1
-        return ""
-
     def _send_cookie(self, app: Flask, record: Record, response: Response) -> None:
-        if record.cookie is Cookie.KEEP:
-            return
         issued = record.cookie is Cookie.ISSUE
-        value = self._signer.sign(record.id) if issued else ""
-        attributes = self._attributes(app, self._lifetime if issued else 0)
-        cookie = f"{self.get_cookie_name(app)}={value}; {attributes}"
-        response.headers.add("Set-Cookie", cookie)
-
-    def check_cookie(self, app: Flask) -> None:
-        """Stop the start, in a sentence, if browsers would refuse the cookie.
-
-        The prefix __Host- excludes a Domain (RFC 6265bis, 4.1.3.2).
-        """
-        name, domain = self.get_cookie_name(app), self.get_cookie_domain(app)
-        if domain and name.startswith("__Host-"):
-            raise SystemExit(
-                f"SESSION_COOKIE_DOMAIN is {domain!r}, with which browsers refuse the "
-                f"cookie {name}; fix it with: SESSION_COOKIE_NAME = '__Secure-session'"
-            )
-
-    def _attributes(self, app: Flask, max_age: int) -> str:
-        return dumped(
-            max_age=max_age,
+        cookie = dump_cookie(
+            self.get_cookie_name(app),
+            self._signer.sign(record.id) if issued else "",
+            max_age=self._lifetime if issued else 0,
+            sync_expires=False,
             domain=self.get_cookie_domain(app),
             path=self.get_cookie_path(app),
             secure=self.get_cookie_secure(app),
@@ -110,13 +94,19 @@ class ServerSideSessionInterface(SessionInterface):
             samesite=self.get_cookie_samesite(app),
             partitioned=self.get_cookie_partitioned(app),
         )
+        response.headers.add("Set-Cookie", cookie)
 
 
-@cache
-def dumped(**options: Any) -> str:
-    """Return the attributes of a Set-Cookie header: the same for all visitors."""
-    # Without Expires, which would change each second; Max-Age goes first (RFC 6265).
-    return dump_cookie("name", **options, sync_expires=False).partition("; ")[2]
+def find_cookie(name: str, header: str) -> str:
+    """Return a cookie's value, the first one's if there are several.
+
+    request.cookies would decode all cookies, in ten times the time; ours is plain.
+    """
+    for cookie in header.split(";"):
+        key, _, value = cookie.strip().partition("=")
+        if key == name:
+            return value.strip('"')  # RFC 6265, 4.1.1
+    return ""
 
 
 def replace(response: Response, failure: WSGIResponse) -> None:

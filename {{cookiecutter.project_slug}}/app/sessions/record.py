@@ -1,8 +1,7 @@
 """Record: one session in the storage, as one request sees it. README.md explains it."""
 
 import secrets
-from collections.abc import Callable, Collection, Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from .signer import storage_key
@@ -10,6 +9,7 @@ from .states import Cookie, Fate, State
 from .storage import SessionEnded, Storage, StorageUnavailable
 
 Fields = Mapping[str, str]
+Changes = Mapping[str, str | None]  # None: the field is removed
 T = TypeVar("T")
 
 
@@ -30,13 +30,10 @@ class Record:
         self._failure: StorageUnavailable | None = None
         self.has_cookie = session_id is not None
         self.id = session_id or ""
+        self.key = storage_key(self.id)
         self.fields: dict[str, str] = {}  # what the record holds, as far as known
         self.state = State.UNASKED if session_id else State.ABSENT
         self.fate, self.cookie = Fate.KEEP, Cookie.KEEP
-
-    @cached_property
-    def key(self) -> str:
-        return storage_key(self.id)
 
     def load(self) -> dict[str, str]:
         """Return all fields: none if there is no record, or if it is to be forgotten."""
@@ -73,24 +70,27 @@ class Record:
             self.fate = Fate.FORGET
             self.fields = {}
 
-    def commit(self, changed: Fields, removed: Collection[str]) -> None:
+    def commit(self, texts: Changes) -> None:
         """Do what was decided, and set these fields; `cookie` then tells the outcome."""
+        changes = {f: text for f, text in texts.items() if text != self.fields.get(f)}
         if self.fate is Fate.KEEP or self.state is State.MADE:
-            self._save(changed, removed)
+            self._save(changes)
         else:
-            self._replace(changed, removed)
+            self._replace(changes)
 
-    def _save(self, changed: Fields, removed: Collection[str]) -> None:
+    def _save(self, changes: Changes) -> None:
         """Write into the record, or into a new one if there was none."""
-        if changed or removed:
+        if changes:
+            changed = merged({}, changes)
+            removed = changes.keys() - changed.keys()
             self._ask(self._storage.save, changed, removed, create=False)
             if self.state is State.ABSENT:
                 self._make(self._storage.save, changed, ())
-            self.fields = merged(self.fields, changed, removed)
+            self.fields = merged(self.fields, changes)
         if self.state is State.MADE and self.fields:
             self.cookie = Cookie.ISSUE
 
-    def _replace(self, changed: Fields, removed: Collection[str]) -> None:
+    def _replace(self, changes: Changes) -> None:
         """Make a new record, if there is data, and when it is complete end the old one.
 
         From then on the visitor gets the new id, even if the answer is a failure. If
@@ -100,9 +100,9 @@ class Record:
             self.load()
         elif self.state is State.UNASKED:
             self._ask(self._storage.load)
-        copy = merged(self.fields, changed, removed)
+        copy = merged(self.fields, changes)
         if self.fate is Fate.RENEW and not copy:
-            self._save(changed, removed)
+            self._save(changes)
         elif self.state is not State.ENDED:
             old_key, was_there = self.key, self.state is not State.ABSENT
             if copy:
@@ -116,9 +116,8 @@ class Record:
             elif not copy:
                 self.cookie = Cookie.EXPIRE
             elif latest and self.fate is Fate.RENEW:  # others may have changed it
-                self.fields = merged(latest, changed, removed)
-                theirs = {f: t for f, t in self.fields.items() if t != copy.get(f)}
-                self._save(theirs, copy.keys() - self.fields.keys())
+                now = merged(latest, changes)
+                self.commit({field: now.get(field) for field in copy | now})
 
     def _ask(self, operation: Callable[..., T], *args: Any, **options: Any) -> T | None:
         """Ask about this record; note in `state` what the answer tells of it."""
@@ -155,6 +154,6 @@ class Record:
             raise
 
 
-def merged(fields: Fields, changed: Fields, removed: Collection[str]) -> dict[str, str]:
+def merged(fields: Fields, changes: Changes) -> dict[str, str]:
     """Return the fields after these changes."""
-    return {f: text for f, text in fields.items() if f not in removed} | {**changed}
+    return {f: text for f, text in {**fields, **changes}.items() if text is not None}

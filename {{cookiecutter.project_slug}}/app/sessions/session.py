@@ -1,73 +1,73 @@
 """Session: the mapping that views use; it decodes what is used, and knows what changed."""
 
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from copy import deepcopy
+from typing import Any, Self
 
-from .mapping import DictMethods
+from flask.sessions import SessionMixin
+
 from .record import Record
 from .states import Fate, State
 from .storage import INT64, add
 from .values import check_key, decode, encode
 
+GONE = object()  # the value of a key that was deleted
 
-class Session(DictMethods):
+
+class Session(SessionMixin):
     """A visitor's data, kept by the server under an id that only the cookie holds.
 
-    Nothing is asked of the storage before the data is used. Keys are texts, values are
-    what Flask's tagged JSON can hold. What changed, and no other key, is saved after the
-    view; `increment` takes effect at once. Any use may raise StorageUnavailable.
-
-    `permanent` is a flag like Flask's, remembered for those who look at it. It does not
-    change the cookie: the idle timeout and the absolute lifetime rule.
+    Keys are texts, values are what Flask's tagged JSON can hold. Nothing is asked of the
+    storage before the data is used. After the view the keys that changed are saved, and
+    no others; `increment` takes effect at once. Any use may raise StorageUnavailable.
+    `permanent` is remembered, but does not change the cookie.
     """
 
     def __init__(self, record: Record) -> None:
         self.record = record
+        # `used` tells whether the data was; Flask sets `accessed` by merely looking here.
+        self.used = self._saved = False
         self._values: dict[str, Any] = {}  # those that were used, as they are now
-        self._removed: set[str] = set()
-        self._used = self._saved = False
 
     def __getitem__(self, key: str) -> Any:
-        self._used = True
+        self.used = True
         if key not in self._values:
-            if key in self._removed:
-                raise KeyError(key)
             text = self.record.load()[key]
             self._values[key] = decode(self.record.key, key, text)
+        if self._values[key] is GONE:
+            raise KeyError(key)
         return self._values[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
         check_key(key)
-        self._used = True
+        self.used = True
         self._values[key] = value
-        self._removed.discard(key)
 
     def __delitem__(self, key: str) -> None:
         self[key]
         self.record.load()  # it may have what this request has only set, and not read
-        del self._values[key]
-        self._removed.add(key)
+        self._values[key] = GONE
 
     def increment(self, key: str, by: int = 1) -> int:
         """Add to a number, exactly however many requests do so at once; return the sum.
 
-        A missing key counts as 0. Raises TypeError if the key holds anything but an int
-        of at most 64 bits, OverflowError if the sum needs more; nothing changes then.
+        A missing key counts as 0. Raises TypeError unless the key holds an int of at most
+        64 bits, OverflowError if the sum needs more; nothing changes then.
         """
         check_key(key)
         if type(by) is not int:
             raise TypeError(f"session.increment({key!r}) adds an int, not {by!r}")
         if by not in INT64:
             raise OverflowError(f"session[{key!r}] cannot grow by more than 64 bits")
+        self.used = True
         try:
             total = self._increment_stored(key, by)
             if total is None:
                 total = add(encode(key, self.get(key, 0)), by)
         except (TypeError, OverflowError) as error:
             raise type(error)(f"session[{key!r}] stays as it was: {error}") from None
-        self._used = True
         self._values[key] = total
-        self._removed.discard(key)
         return total
 
     def clear(self) -> None:
@@ -75,79 +75,85 @@ class Session(DictMethods):
 
         What is set afterwards starts a new session, under a new id.
         """
+        self.used = True
         self.record.forget()
-        self._values, self._removed = {}, set(self.record.fields)
-        self._used = True
+        self._values = dict.fromkeys(self.record.fields, GONE)
 
     def regenerate(self) -> None:
         """Keep the data under a new id: due when someone logs in (ASVS 7.2.4)."""
+        self.used = True
         self.record.renew()
-        self._used = True
 
     def save(self) -> None:
-        """Write what this request changed; a second call does nothing.
-
-        Raises TypeError, and changes nothing, if a value cannot be stored.
-        """
-        if self._used and not self._saved:
+        """Write what changed: all of it, or nothing and a TypeError. Works only once."""
+        if self.used and not self._saved:
             self._saved = True
-            fields = self.record.fields
-            texts = {key: encode(key, value) for key, value in self._values.items()}
-            changed = {key: t for key, t in texts.items() if t != fields.get(key)}
-            self.record.commit(changed, self._removed & fields.keys())
+            self.record.commit({k: self._text(k) for k in self._values})
 
     @property
     def new(self) -> bool:  # type: ignore[override]
         """Whether there was no session before this request, as far as it is known."""
-        forgotten = self.record.fate is Fate.FORGET
-        return forgotten or self.record.state in (State.ABSENT, State.MADE)
+        return self.record.state in (State.ABSENT, State.MADE)
 
     @property
     def modified(self) -> bool:
         """Whether there is something to save. Changes inside values are noticed."""
-        keys = self._values.keys() | self._removed
-        return self.record.fate is not Fate.KEEP or any(map(self._is_changed, keys))
+        changed = any(map(self._is_changed, self._values))
+        return changed or self.record.fate is not Fate.KEEP
 
     @modified.setter
     def modified(self, value: bool) -> None:
         pass
 
-    @property
-    def accessed(self) -> bool:
-        """Whether the data was used; Flask's own flag is set by merely looking here."""
-        return self._used
-
-    @accessed.setter
-    def accessed(self, value: bool) -> None:
-        pass
-
-    def __repr__(self) -> str:
-        return f"<Session {self.record.state.name}>"  # without data: it may be logged
-
-    def copy(self) -> dict[str, Any]:
-        """Return the data as a dict, which holds the same values."""
-        keys = [*self.record.load(), *self._values]
-        for key in keys:
-            with suppress(KeyError):  # removed, or not readable
-                self[key]
-        self._used = True
-        return {key: self._values[key] for key in keys if key in self._values}
+    def _text(self, key: str) -> str | None:
+        value = self._values[key]
+        return None if value is GONE else encode(key, value)
 
     def _is_changed(self, key: str) -> bool:
-        if key in self._values:
-            text = encode(key, self._values[key])
-            return text != self.record.fields.get(key)
-        return key in self._removed
+        return self._text(key) != self.record.fields.get(key)
 
     def _increment_stored(self, key: str, by: int) -> int | None:
         """Increment in the storage; None if only this request may see the sum."""
-        if self._is_changed(key):
+        if key in self._values and self._is_changed(key):
             return None
         try:
             return self.record.increment(key, by)
         except (TypeError, OverflowError):
-            text = self.record.reload().get(key, "null")
             with suppress(KeyError):
-                decode(self.record.key, key, text)
+                decode(self.record.key, key, self.record.reload().get(key, "null"))
                 raise
             return by  # what cannot be read counts as absent
+
+    def copy(self) -> dict[str, Any]:
+        """Return the data as a dict, which holds the same values."""
+        self.used = True
+        keys = [*self.record.load(), *self._values]
+        return {key: self[key] for key in keys if key in self}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.copy())
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(self.copy())
+
+    def __len__(self) -> int:
+        return len(self.copy())
+
+    def __repr__(self) -> str:
+        return f"<Session {self.record.state.name}>"  # without data: it may be logged
+
+    def __or__(self, other: Any) -> dict[str, Any]:
+        return self.copy() | dict(other)
+
+    def __ror__(self, other: Any) -> dict[str, Any]:
+        return dict(other) | self.copy()
+
+    def __ior__(self, other: Any) -> Self:
+        self.update(other)
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
+        return deepcopy(self.copy(), memo)
+
+    __copy__ = copy
+    fromkeys = dict.fromkeys
