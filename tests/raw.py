@@ -1,8 +1,11 @@
 """Clients that speak HTTP over a bare socket: the hostile, and those in a hurry."""
 
+import contextlib
 import re
 import select
 import socket
+from collections.abc import Iterator
+from threading import Event, Thread
 from urllib.parse import urlsplit
 
 # The cookie that an answer brings, as one sends it back.
@@ -72,3 +75,36 @@ class Stream:
 
     def close(self) -> None:
         self._connection.close()
+
+
+# What clients send before they begin to drip, and of what they never send all.
+SLOW = {
+    "headers": b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ",
+    "bodies": request("/reset", "POST", Content_Length="1000"),
+    "bodies in chunks": request("/reset", "POST", Transfer_Encoding="chunked")
+    + b"fff\r\n",
+}
+
+
+@contextlib.contextmanager
+def dripping(url: str, what: str, clients: int = 20) -> Iterator[None]:
+    """Let clients send their headers or bodies at ten bytes a second."""
+    over = Event()
+
+    def drip() -> None:
+        while not over.wait(0.1):
+            for connection in connections:
+                with contextlib.suppress(OSError):  # the server may have closed it
+                    connection.send(b"x")
+
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(connect(url)) for _ in range(clients)]
+        for connection in connections:
+            connection.sendall(SLOW[what])
+        thread = Thread(target=drip)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()

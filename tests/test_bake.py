@@ -22,6 +22,7 @@ requirements-dev.txt requirements.in requirements.txt
 app/__init__.py app/access_log.py app/checks.py app/config.py app/env_file.py
 app/environment.py app/errors.py app/headers.py app/health.py app/logs.py
 app/protection.py app/proxies.py app/static_files.py app/storage.py app/views.py
+app/worker.py
 app/sessions/README.md app/sessions/__init__.py app/sessions/interface.py
 app/sessions/record.py app/sessions/session.py
 app/sessions/signer.py app/sessions/states.py app/sessions/values.py
@@ -34,7 +35,7 @@ app/templates/base.html app/templates/error.html app/templates/index.html
 deploy/app.service deploy/app.socket deploy/nginx.conf
 tests/__init__.py tests/conftest.py tests/probe.py tests/storage_contract.py
 tests/test_app.py tests/test_checks.py tests/test_config.py tests/test_logs.py
-tests/test_protection.py tests/test_server.py
+tests/test_protection.py tests/test_server.py tests/test_worker.py
 tests/sessions/__init__.py tests/sessions/conftest.py tests/sessions/failing_storage.py
 tests/sessions/programs.py tests/sessions/sqlite_storage.py
 tests/sessions/test_breaker.py tests/sessions/test_cookie.py

@@ -13,7 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Server, commands_of, run, run_cookiecutter, valkey
+from tests.conftest import (
+    Server,
+    commands_of,
+    run,
+    run_cookiecutter,
+    status_of,
+    valkey,
+)
+from tests.raw import dripping
 from tests.tls import TLSProxy
 from tests.waiting import wait_until
 
@@ -123,6 +131,17 @@ def test_runs_with_the_environment_of_a_dyno(
     assert log.count("client=203.0.113.7") == 3
     assert len([line for line in server.log if "Booting worker" in line]) == 2
     assert PASSWORD not in log
+
+
+@pytest.mark.parametrize("what", ["bodies", "bodies in chunks"])
+def test_slow_bodies_stop_nobody(slug: Path, dyno: Settings, what: str) -> None:
+    """The router passes them on as they come; of headers it does so when it has all."""
+    server = Server(slug, "web", **dyno)
+    try:
+        with dripping(server.url, what):
+            assert [status_of(server.url + "/") for _ in range(10)] == [200] * 10
+    finally:
+        server.stop()
 
 
 @pytest.mark.parametrize(

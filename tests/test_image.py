@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.conftest import Baker, commands_of, run_cookiecutter
+from tests.conftest import Baker, commands_of, run_cookiecutter, status_of
 from tests.podman import Podman, arguments_of, container_name
-from tests.raw import connect, request
+from tests.raw import SLOW, Stream, dripping, request
 from tests.test_readmes import block
 from tests.waiting import wait_until
 
@@ -211,18 +211,26 @@ def test_stops_within_its_grace_time_and_finishes_what_is_under_way(
     start: Callable[[], Container],
 ) -> None:
     container = start()
-    body = {"Content_Length": "4", "Expect": "100-continue"}
-    with connect(container.url) as connection:
-        connection.sendall(request("/reset", "POST", **body))
-        assert connection.recv(1000).startswith(b"HTTP/1.1 100 ")  # it is under way
-        stopping = Thread(target=container.stop)
-        stopping.start()
-        wait_until(lambda: "Handling signal: " in "".join(container.log))
-        connection.sendall(b"a=1&")
-        assert connection.recv(1000).startswith(b"HTTP/1.1 303 ")
+    stream = Stream(container.url)
+    assert stream.send(request("/healthz")).startswith(b"HTTP/1.1 200 ")  # accepted
+    stream.start(request("/reset", "POST", Content_Length="4"))
+    stopping = Thread(target=container.stop)
+    stopping.start()
+    wait_until(lambda: "Handling signal: " in "".join(container.log))
+    stream.start(b"a=1&")
+    assert stream.finish().startswith(b"HTTP/1.1 303 ")
+    stream.close()
     stopping.join()
     assert container.process.returncode == 0
     assert "Handling signal: term" in "".join(container.log)
+
+
+@pytest.mark.parametrize("what", SLOW)
+def test_slow_clients_stop_nobody(start: Callable[[], Container], what: str) -> None:
+    """With nothing in front of it that would keep them away."""
+    container = start()
+    with dripping(container.url, what):
+        assert [status_of(container.url + "/") for _ in range(10)] == [200] * 10
 
 
 @pytest.mark.usefixtures("commands")

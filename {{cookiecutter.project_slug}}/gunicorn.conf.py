@@ -1,6 +1,7 @@
 """gunicorn reads this file by itself: `gunicorn` alone starts the app."""
 
 import os
+import resource
 import socket
 
 from app import env_file
@@ -14,12 +15,17 @@ wsgi_app = "app:create_app()"
 # of every worker's, and the workers share its memory.
 preload_app = True
 
-# Threads, since a request mostly waits; sync workers would have no keep-alive. On one core
-# 2 threads count 3 % fewer visits than 4, one thread 16 % fewer. Not worth it: the HTTP
-# parser in C (2 % more), and other settings of the garbage collector (none).
-worker_class = "gthread"
+# Threads, since a request mostly waits; clients that send slowly get none: see
+# app/worker.py. On one core 2 threads count 3 % fewer visits than 4, one thread 16 % fewer.
+# Not worth it: the HTTP parser in C (2 % more), and other settings of the garbage
+# collector (none).
+worker_class = "app.worker.Worker"
 workers = settings.processes
 threads = settings.threads
+
+# With more than these, new visitors would have to wait. Each is one of the open files that
+# the host allows a process, which needs some for other things, too.
+worker_connections = min(10_000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 100)
 
 # In development nobody else on the network can connect. In production a host's router
 # may come by IPv4 or IPv6: where both are there, [::] takes both.
@@ -30,7 +36,8 @@ bind = [f"{host if settings.production else '127.0.0.1'}:{settings.port}"]
 # opened a connection should be the one to close it, or requests race with the closing.
 keepalive = 95
 
-# A stopping dyno is killed after 30 s; a request is cut off by the router after 30 s.
+# A stopping dyno is killed after 30 s; a request is cut off by the router after 30 s. The
+# time-out is also how long a request may take to arrive.
 graceful_timeout = 25
 timeout = 30
 

@@ -1,6 +1,6 @@
 """The app, with more views for the tests of the running server."""
 
-from flask import Flask
+from flask import Flask, request
 
 import app
 from app.sessions import session
@@ -18,5 +18,9 @@ def create_app() -> Flask:
     @probe.get("/all")
     def show() -> dict[str, object]:
         return dict(session)
+
+    @probe.post("/read")
+    def read() -> dict[str, int]:
+        return {"bytes": len(request.get_data())}
 
     return probe
