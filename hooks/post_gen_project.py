@@ -3,7 +3,9 @@
 import json
 import os
 import secrets
+import shlex
 import subprocess
+import tempfile
 from pathlib import Path
 
 ENV = """\
@@ -11,6 +13,9 @@ ENV = """\
 APP_ENV=development
 SECRET={secret}
 """
+
+MAIN = "refs/heads/main"
+MESSAGE = "Start from the template"
 
 # These make git work on another repository: it sets them while it runs its own hooks.
 REPOSITORY_VARIABLES = {
@@ -47,48 +52,87 @@ def pin_python(dockerfile: Path, version_file: Path) -> None:
     dockerfile.write_bytes(dockerfile.read_bytes().replace(default, chosen))
 
 
-def git(*arguments: str) -> bool:
+def git(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run git in this folder, whatever repository the environment names."""
     environ = {k: v for k, v in os.environ.items() if k not in REPOSITORY_VARIABLES}
-    done = subprocess.run(
-        ["git", *arguments], check=False, env=environ, capture_output=True
+    return subprocess.run(
+        ["git", *arguments],
+        check=False,
+        env=environ,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
     )
-    return done.returncode == 0
 
 
-def first_commit() -> str:
-    """Make a repository with everything in it; return a line that tells how it went."""
+def first_commit(by_cruft: bool) -> tuple[str, list[str]]:
+    """Make a repository with everything in it.
+
+    Return what to say about it, and the commands that are left to type.
+    """
     if Path(".git").exists():
-        return "The git repository was there already: nothing was committed."
+        return "The git repository was there already: nothing was committed.", []
     try:
-        made = git("init", "--quiet") and git("symbolic-ref", "HEAD", "refs/heads/main")
+        around = git("rev-parse", "--show-toplevel").stdout.strip()
     except OSError:
-        return "git is not installed: no repository was made."
-    if not (made and git("add", "--all")):
-        return "git could not make a repository here: none was made."
+        return "git is not installed: no repository was made.", []
+    for command in (
+        ("init", "--quiet"),
+        ("symbolic-ref", "HEAD", MAIN),
+        ("add", "--all"),
+    ):
+        if git(*command).returncode:
+            return "git could not make a repository here: none was made.", []
+    said = "A git repository was made"
+    if around:
+        said += f" inside another one, {around} (init_git=false makes none)"
+    add = "git add .cruft.json && " if by_cruft else ""  # cruft writes it after this
     # Without useConfigOnly git would guess an address from the name of the machine.
-    commit = ("commit", "--quiet", "--message", "Start from the template")
-    if not git("-c", "user.useConfigOnly=true", *commit):
-        return (
-            "git could not commit, perhaps because it does not know your name; fix it with: "
-            'git config --global user.name "You" && '
-            "git config --global user.email you@example.com && "
-            'git commit -m "Start from the template"'
-        )
-    return "A git repository was made, with a first commit."
+    commit = "commit", "--quiet", "--message", MESSAGE
+    if git("-c", "user.useConfigOnly=true", *commit).returncode == 0:
+        amend = [f"{add}git commit --amend --no-edit"] if by_cruft else []
+        return f"{said}, with a first commit.", amend
+    again = f'{add}git commit -m "{MESSAGE}"'
+    if git("config", "user.email").stdout:
+        return f"{said}, but git refused the first commit.", [again]
+    name = 'git config --global user.name "You"'
+    address = "git config --global user.email you@example.com"
+    return f"{said}. git needs your name for a first commit.", [name, address, again]
+
+
+def only_compares(by_cruft: bool) -> bool:
+    """Tell whether cruft wants a copy of the template, in a temporary folder of its own."""
+    parent = Path.cwd().parent
+    temporary = Path(tempfile.gettempdir()).resolve()
+    return by_cruft and parent.parent == temporary and parent.name.startswith("tmp")
+
+
+def folder() -> str:
+    """Return this folder as seen from where the user is, if the shell has told."""
+    here, there = Path.cwd(), os.environ.get("PWD", "")
+    seen = (
+        os.path.relpath(here, os.path.realpath(there)) if Path(there).is_dir() else ""
+    )
+    return shlex.quote(seen or here.name)
+
+
+def main(answers: dict[str, str], by_cruft: bool) -> None:
+    """Do what templates cannot, and tell what comes next."""
+    pin_python(Path("Dockerfile"), Path(".python-version"))
+    if only_compares(by_cruft):
+        return
+    write_env(Path(".env"))
+    typed = [f"cd {folder()}"]
+    if answers["init_git"]:
+        said, commands = first_commit(by_cruft)
+        print(said)
+        typed += commands
+    typed += ["make run        # then open http://127.0.0.1:8000", "make test"]
+    print("\nYour app is ready. Now type:\n")
+    print(*(f"    {command}" for command in typed), sep="\n")
+    print("\nREADME.md says how to deploy it.")
 
 
 if __name__ == "__main__":
     answers = json.loads(r"""{{ cookiecutter | tojson }}""")
-    write_env(Path(".env"))
-    pin_python(Path("Dockerfile"), Path(".python-version"))
-    if answers["init_git"]:
-        print(first_commit())
-    print(f"""
-Your app is in {answers["project_slug"]}. Now:
-
-    cd {answers["project_slug"]}
-    make run        # then open http://127.0.0.1:8000
-    make test
-
-README.md says how to deploy it.""")
+    main(answers, by_cruft="_commit" in answers)

@@ -5,16 +5,16 @@ import re
 import sys
 import unicodedata
 
-# Folder names that are reserved by Windows, git or Python's imports.
-TAKEN = {"app", "aux", "con", "nul", "prn", "static", "test", "tests"}
-TAKEN |= {f"{port}{number}" for port in ("com", "lpt") for number in range(10)}
 SLUG = re.compile(r"[a-z0-9]+([-_][a-z0-9]+)*")
 
 
-def complaint(answers: dict[str, str], given: dict[str, str]) -> str | None:
+def complaint(
+    answers: dict[str, str], given: dict[str, str], reserved: list[str]
+) -> str | None:
     """Return a sentence about the first answer that cannot work, or None.
 
     `given` has the answers as they came: cookiecutter renders those of the command line.
+    `reserved` are folder names that Windows, git or Python's imports keep for themselves.
     """
     for question, longest in ("project_name", 100), ("description", 300):
         answer = answers[question]
@@ -33,7 +33,7 @@ def complaint(answers: dict[str, str], given: dict[str, str]) -> str | None:
             f"project_slug {slug[:60]!a} is not a folder name for a project; use lowercase"
             " letters, digits and single hyphens, 50 at most, such as visit-counter."
         )
-    if slug in TAKEN:
+    if slug in reserved:
         return f"project_slug {slug!r} is a reserved name; choose another one."
     return None
 
@@ -42,6 +42,7 @@ if __name__ == "__main__":
     found = complaint(
         json.loads(r"""{{ cookiecutter | tojson }}"""),
         json.loads(r"""{{ _cookiecutter | default({}) | tojson }}"""),  # not from cruft
+        json.loads(r"""{{ cookiecutter._reserved | tojson }}"""),
     )
     if found:
         sys.exit(found)

@@ -1,5 +1,6 @@
 """Answers that cannot work are refused in one sentence, and nothing is left behind."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,7 @@ def test_a_wrong_slug_is_refused(bake: Baker, tmp_path: Path, slug: str) -> None
 @pytest.mark.parametrize(
     ("question", "answer"),
     [
+        ("project_name", ""),
         ("project_name", " "),
         ("project_name", "two\nlines"),
         ("project_name", "nul\x07"),
@@ -75,11 +77,10 @@ def test_a_wrong_text_is_refused(bake: Baker, question: str, answer: str) -> Non
     assert list(baked.folder.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["", "🎉", "..."])
-def test_a_name_that_makes_no_folder_name_is_refused(bake: Baker, name: str) -> None:
-    baked = bake(project_name=name)
-    assert baked.status == 1
-    assert list(baked.folder.iterdir()) == []
+def test_the_folder_is_asked_for_last(template: Path) -> None:
+    """So that one which is taken or refused is told of right after it was typed."""
+    questions = json.loads((template / "cookiecutter.json").read_text())
+    assert [name for name in questions if name[0] != "_"][-1] == "project_slug"
 
 
 def test_a_python_that_is_not_offered_is_refused(bake: Baker) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Bake, Baker, run_cookiecutter
+from tests.conftest import Bake, Baker, run, run_cookiecutter
 
 
 def secret_of(project: Path) -> str:
@@ -93,12 +93,32 @@ def test_makes_a_first_commit_in_the_users_name_without_env(bake: Baker) -> None
     assert ".env.example" in committed
 
 
+def commands(output: str) -> list[str]:
+    """Return what the hook tells its user to type."""
+    lines = [line.strip() for line in output.splitlines() if line.startswith("    ")]
+    return [line.partition("#")[0].rstrip() for line in lines]
+
+
 def test_without_a_name_git_gets_all_but_the_commit(bake: Baker) -> None:
+    """What it prints makes the commit, typed as it stands."""
     baked = bake()
     assert baked.status == 0
-    [line] = [line for line in baked.output.splitlines() if "git" in line.split()]
-    assert 'git config --global user.name "You"' in line
     assert "app/views.py" in git(baked, "ls-files")
+    *typed, make_run, make_test = commands(baked.output)
+    assert [make_run, make_test] == ["make run", "make test"]
+    status, output = run(baked.home, baked.folder, "sh", "-ec", "\n".join(typed))
+    assert status == 0, output
+    assert git(baked, "log", "--format=%an %s") == "You Start from the template"
+
+
+@pytest.mark.usefixtures("git_user")
+def test_a_commit_that_git_refuses_is_left_to_type(bake: Baker, home: Path) -> None:
+    with (home / ".gitconfig").open("a") as config:
+        config.write("[commit]\ngpgsign = true\n[gpg]\nprogram = false\n")
+    output = bake().output
+    assert "git refused the first commit" in output
+    assert 'git commit -m "Start from the template"' in commands(output)
+    assert "user.name" not in output
 
 
 def test_does_without_git(template: Path, tmp_path: Path, home: Path) -> None:
@@ -125,6 +145,7 @@ def test_keeps_a_repository_that_is_there(bake: Baker) -> None:
 def test_is_not_confused_by_a_repository_around_it(bake: Baker, tmp_path: Path) -> None:
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
     baked = bake()
+    assert f"inside another one, {tmp_path} (init_git=false makes none)" in baked.output
     assert Path(git(baked, "rev-parse", "--show-toplevel")) == baked.project
     assert len(git(baked, "ls-files").splitlines()) > 10
 
@@ -155,7 +176,16 @@ def test_writes_into_no_repository_that_the_environment_names(
     assert set(other.rglob("*")) == before
 
 
+@pytest.mark.usefixtures("git_user")
 def test_says_what_to_do_next(bake: Baker) -> None:
     output = bake(project_slug="hits").output
-    assert "cd hits" in output
-    assert "make run" in output
+    assert commands(output) == ["cd hits", "make run", "make test"]
+
+
+@pytest.mark.usefixtures("git_user")
+def test_names_the_folder_as_the_user_sees_it(
+    template: Path, tmp_path: Path, home: Path
+) -> None:
+    there = tmp_path / "my projects"
+    baked = run_cookiecutter(template, there, home, answers={}, PWD=str(tmp_path))
+    assert commands(baked.output)[0] == "cd 'my projects/visit-counter'"

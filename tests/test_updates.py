@@ -40,6 +40,9 @@ def project(repository: Path, tmp_path: Path, home: Path) -> Path:
     status, output = cruft(home, folder, "create", str(repository), "--no-input")
     assert status == 0, output
     project = folder / "visit-counter"
+    [add] = re.findall(r"    (git add .*)", output)
+    assert run(home, project, "sh", "-ec", add)[0] == 0
+    assert run(home, project, "git", "status", "--porcelain") == (0, "")
     views = project / "app/views.py"
     views.write_text(views.read_text() + "\n\n# Our own pages follow.\n")
     commit(project, home, "Our own work")
@@ -76,4 +79,5 @@ def test_cruft_updates_a_project_and_leaves_its_secret_alone(
     assert list(project.rglob("*.rej")) == []
     assert (project / ".env").read_bytes() == env
     assert secret not in "".join(printed)
+    assert "Your app" not in "".join(printed)
     assert cruft(home, project, "check")[0] == 0
