@@ -1,6 +1,10 @@
 # Everything for working on the template; PYTHON names the interpreter to use.
 PYTHON ?= python3
 BIN = .venv/bin
+# uv is much faster than pip. Both check the hashes of what they install.
+UV = $(shell command -v uv 2>/dev/null)
+INSTALL = $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip \
+	install --quiet --disable-pip-version-check --no-compile) --require-hashes
 # As the shell has to see the name of the template's folder, and as make does.
 APP = '{{cookiecutter.project_slug}}'
 APP_LOCK = {{cookiecutter.project_slug}}/requirements-dev.txt
@@ -14,19 +18,24 @@ MACHINES = $(shell test "$$(id -u)" = 0 && command -v podman >/dev/null && \
 	command -v runc >/dev/null && command -v debootstrap)
 LEFT_OUT = tests/suites/test_flask_security.py $(if $(CHROMIUM),,tests/browser) \
 	$(if $(MACHINES),,tests/test_image.py tests/test_own_server.py)
+# Where projects are baked, and how to make there; .venv's own interpreter fits all of them.
+OUT = build
+MAKE_APP = $(MAKE) --no-print-directory PYTHON="$(CURDIR)/$(BIN)/python" -C $(OUT)/visit-counter
 # cookiecutter would read the caches of the tools that ran on the template's folder.
 BAKE = find $(APP) \( -name '.*_cache' -o -name __pycache__ -o -name .hypothesis \) -prune \
-	-exec rm -rf {} + && $(BIN)/cookiecutter --no-input --default-config \
-	--overwrite-if-exists --output-dir build . init_git=false
+	-exec rm -rf {} + && echo "Baking $(OUT)/visit-counter ..." && $(BIN)/python -m cookiecutter \
+	--no-input --default-config --overwrite-if-exists --output-dir $(OUT) . init_git=false >/dev/null
 
 help: ## Show what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-11s %s\n", $$1, $$2 }'
 
-run: .venv/ready ## Bake the default project into build/ and serve it on http://127.0.0.1:8000
+run: .venv/run ## Bake the default project into build/ and serve it on http://127.0.0.1:8000
 	@$(BAKE)
-	@$(MAKE) --no-print-directory -C build/visit-counter run PYTHON=$(PYTHON)
+	@echo "Starting the app; Ctrl-C stops it ..."
+	@cd $(OUT)/visit-counter && ../../$(BIN)/python -m gunicorn
 
 test: .venv/ready $(SUITES) $(if $(CHROMIUM),$(JUDGES)) ## Check and test the template, and the project that it makes
+	@echo "Testing the template and the project it makes, with real servers: about nine minutes ..."
 	@$(BIN)/python -m pytest $(addprefix --ignore=,$(LEFT_OUT))
 
 browser: .venv/ready $(JUDGES) ## Test only the pages in a browser: needs Chromium, npm and Java
@@ -35,51 +44,51 @@ browser: .venv/ready $(JUDGES) ## Test only the pages in a browser: needs Chromi
 suites: .venv/ready $(SUITES) ## Run the suites of Flask and its extensions on our sessions
 	@$(BIN)/python -m pytest tests/suites
 
+newest: OUT = build/newest
 newest: .venv/ready ## Test the default project on the newest Flask and Werkzeug, pre-releases too
-	@$(BIN)/cookiecutter --no-input --default-config --overwrite-if-exists \
-		--output-dir build/newest . init_git=false
-	@$(MAKE) --no-print-directory -C build/newest/visit-counter .venv/dev PYTHON=$(PYTHON)
-	@cd build/newest/visit-counter && .venv/bin/python -m pip install --quiet \
-		--disable-pip-version-check --upgrade --pre flask werkzeug
-	@cd build/newest/visit-counter && .venv/bin/flask --version && .venv/bin/pytest
+	@$(BAKE)
+	@$(MAKE_APP) .venv/dev
+	@$(BIN)/python -m uv pip install --quiet --python $(OUT)/visit-counter/.venv/bin/python \
+		--upgrade --prerelease allow flask werkzeug
+	@cd $(OUT)/visit-counter && .venv/bin/python -m flask --version && .venv/bin/python -m pytest
 
 faults: .venv/ready ## Renew what the generated README says happens under each fault
 	@$(BIN)/python -m pytest --write-faults
 
 soak: .venv/ready ## Put load on two instances for ten minutes (make soak SECONDS=60 for one)
 	@$(BAKE)
-	@$(MAKE) --no-print-directory -C build/visit-counter .venv/run PYTHON=$(PYTHON)
+	@$(MAKE_APP) .venv/run
 	@SECONDS=$(or $(SECONDS),600) $(BIN)/python -m tests.soak
 
 chaos: .venv/ready ## Ill-treat two instances and their Redis for ten minutes (TOPOLOGY=, SEED=, SECONDS=)
 	@$(BAKE)
-	@$(MAKE) --no-print-directory -C build/visit-counter .venv/run PYTHON=$(PYTHON)
+	@$(MAKE_APP) .venv/run
 	@SECONDS=$(or $(SECONDS),600) TOPOLOGY=$(TOPOLOGY) SEED=$(SEED) BREAK=$(BREAK) \
 		$(BIN)/python -m tests.chaos
 
 screenshots: .venv/ready ## Renew the README's pictures: needs Chromium
 	@$(BAKE)
-	@$(MAKE) --no-print-directory -C build/visit-counter .venv/run PYTHON=$(PYTHON)
+	@$(MAKE_APP) .venv/run
 	@$(BIN)/python -m tests.browser.screenshots
 
 bench: .venv/ready ## Compare speed with what you would use instead: needs wrk and Node (ONLY=growth)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m benchmarks.run
 
 check: .venv/ready ## Check style and types only
-	@$(BIN)/ruff check
-	@$(BIN)/ruff format --check
-	@$(BIN)/mypy
-	@cd $(APP) && ../$(BIN)/mypy
+	@$(BIN)/python -m ruff check
+	@$(BIN)/python -m ruff format --check
+	@$(BIN)/python -m mypy
+	@cd $(APP) && ../$(BIN)/python -m mypy
 
 format: .venv/ready ## Put the code into the common style
-	@$(BIN)/ruff check --fix
-	@$(BIN)/ruff format
+	@$(BIN)/python -m ruff check --fix
+	@$(BIN)/python -m ruff format
 
 lock: .venv/ready ## Renew all requirements*.txt from requirements*.in
-	@for input in $(APP)/requirements.in $(APP)/requirements-dev.in requirements-dev.in \
-			tests/suites/requirements.in; do \
+	@for input in $(APP)/requirements.in $(APP)/requirements-dev.in requirements-run.in \
+			requirements-dev.in tests/suites/requirements.in; do \
 		cd "$(CURDIR)/$$(dirname "$$input")"; name=$$(basename "$$input" .in); \
-		"$(CURDIR)/$(BIN)/uv" pip compile --quiet --upgrade --universal \
+		"$(CURDIR)/$(BIN)/python" -m uv pip compile --quiet --upgrade --universal \
 			--python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-emit-find-links --custom-compile-command "make lock" \
 			--output-file $$name.txt $$name.in; \
@@ -92,15 +101,22 @@ clean: ## Remove the virtual environment, the build and all caches
 	find . -name .hypothesis -prune -exec rm -rf {} +
 
 .venv/bin/python:
+	@rm -rf .venv
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
 		"Python 3.11 or newer is needed; name one with: make PYTHON=python3.14 ...")'
-	@$(PYTHON) -m venv .venv
+	@echo "Making .venv with $$($(PYTHON) --version) ..."
+	@$(if $(UV),$(UV) venv --quiet --python $(PYTHON),$(PYTHON) -m venv) .venv
 
-.venv/ready: requirements-dev.txt $(APP_LOCK) | .venv/bin/python
-	@echo "Installing what the tests need ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		-r requirements-dev.txt -r $(APP)/requirements-dev.txt
+# What `make run` needs: cookiecutter, and the app's own requirements, which share .venv.
+.venv/run: requirements-run.txt $(APP_LOCK) .venv/bin/python
+	@echo "Installing what the app and cookiecutter need ..."
+	@$(INSTALL) -r requirements-run.txt -r $(APP)/requirements.txt
 	@touch $@
+
+.venv/ready: requirements-dev.txt $(APP_LOCK) .venv/bin/python
+	@echo "Installing what the tests need ..."
+	@$(INSTALL) -r requirements-dev.txt -r $(APP)/requirements-dev.txt
+	@touch $@ .venv/run
 
 $(JUDGES): tests/browser/package-lock.json
 	@echo "Installing what judges the pages ..."

@@ -28,6 +28,7 @@ from tests.waiting import free_port
 ROOT = Path(__file__).parent.parent
 APP = "{{cookiecutter.project_slug}}"
 README = ROOT / APP / "README.md"
+UV = Path(sys.executable).with_name("uv")  # whether there is one on the PATH or not
 
 
 Report = Callable[[str, str], None]
@@ -168,13 +169,13 @@ def run_cookiecutter(
     answers: Mapping[str, str],
     **variables: str,
 ) -> Bake:
-    """Bake with the command that users type, without questions."""
+    """Bake with the command that users type in that folder, without questions."""
     given = [f"{question}={answer}" for question, answer in answers.items()]
     command = [sys.executable, "-m", "cookiecutter", "--no-input", *options]
     done = subprocess.run(
         [*command, str(template), "--output-dir", str(folder), *given],
         check=False,
-        env=environment(home, **variables),
+        env=environment(home, **{"PWD": str(folder)} | variables),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -214,7 +215,7 @@ def baked(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder, home = tmp_path_factory.mktemp("baked"), tmp_path_factory.mktemp("home")
     project = run_cookiecutter(template, folder, home, answers={}).project
     subprocess.run(
-        ["make", ".venv/dev", f"PYTHON={sys.executable}"],
+        ["make", ".venv/dev", f"PYTHON={sys.executable}", f"UV={UV}"],
         cwd=project,
         env=environment(home),
         check=True,

@@ -23,12 +23,12 @@ def switched(baked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     readme = (project / "README.md").read_text()
     [commands] = re.findall(r"Three lines .*:\n\n((?:    .+\n)+)", readme)
     home = tmp_path_factory.mktemp("home")
-    pip = project / ".venv/bin/pip"
+    install = project / ".venv/bin/uv", "pip", "install", "-p", ".venv/bin/python"
     for command in commands.splitlines():
         # On this machine only, and not on all networks.
         here = command.strip().replace("0.0.0.0", "127.0.0.1")  # noqa: S104
         assert run(home, project, "sh", "-c", here)[0] == 0
-    status, output = run(home, project, pip, "install", "-r", "requirements.txt")
+    status, output = run(home, project, *install, "-r", "requirements.txt")
     assert status == 0, output
     return project
 

@@ -1,8 +1,23 @@
-"""The baked project, in an environment of its own: tests, style, types."""
+"""What `make` does in the baked project: style, types, and an environment of its own.
 
+tests/test_first_minutes.py types `make run` and `make test`.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.conftest import run
+import pytest
+
+from tests.conftest import UV, Baker, run
+
+# Like pyenv's: in a folder that names a Python which is not installed, none runs at all.
+SHIM = f"""#!/bin/sh
+[ ! -e .python-version ] || {{ echo "pyenv: it is not installed" >&2; exit 1; }}
+exec {os.path.realpath(sys.executable)} "$@"
+"""
 
 
 def make(project: Path, target: str, home: Path) -> str:
@@ -11,16 +26,71 @@ def make(project: Path, target: str, home: Path) -> str:
     return output
 
 
-def test_passes_its_own_tests(baked: Path, home: Path) -> None:
-    output = make(baked, "test", home)
-    assert " passed" in output
-    assert "skipped" not in output
-    assert "warning" not in output
+@pytest.fixture
+def moved(baked: Path) -> Iterator[Path]:
+    """The project in another place than where its environment was made."""
+    elsewhere = baked.with_name("elsewhere")
+    baked.rename(elsewhere)
+    yield elsewhere
+    elsewhere.rename(baked)
 
 
-def test_has_clean_style_and_types(baked: Path, home: Path) -> None:
-    make(baked, "check", home)
+def test_has_clean_style_and_types_wherever_it_was_moved(
+    moved: Path, home: Path
+) -> None:
+    make(moved, "check", home)
+
+
+def test_runs_wherever_it_was_moved(moved: Path, home: Path) -> None:
+    """As far as gunicorn, which is told to say only its version."""
+    arguments = {"GUNICORN_CMD_ARGS": "--check-config"}
+    status, output = run(home, moved, "make", "run", **arguments)
+    assert (status, "Traceback" in output) == (0, False), output
 
 
 def test_tells_what_make_can_do(baked: Path, home: Path) -> None:
     assert "make run" in make(baked, "help", home)
+
+
+@pytest.mark.parametrize("uv", ["", UV], ids=["pip", "uv"])
+def test_installs_only_what_has_the_locked_hash(
+    bake: Baker, home: Path, uv: str | Path
+) -> None:
+    project = bake(init_git="no").project
+    lock = project / "requirements.txt"
+    lock.write_text(re.sub(r"(?<=sha256:)\w{8}", "0" * 8, lock.read_text()))
+    command = ["make", ".venv/run", f"PYTHON={sys.executable}", f"UV={uv}"]
+    status, output = run(home, project, *command)
+    assert status == 2
+    assert re.search("hash", output, re.IGNORECASE)
+    assert not (project / ".venv/run").exists()
+
+
+def test_says_which_python_it_takes_in_spite_of_pyenv(
+    bake: Baker, home: Path, tmp_path: Path
+) -> None:
+    project = bake(init_git="no").project
+    (project / ".python-version").write_text("3.99\n")
+    (tmp_path / "python3").write_text(SHIM)
+    (tmp_path / "python3").chmod(0o755)
+    path = f"{tmp_path}:/usr/bin:/bin"
+    command = ["make", ".venv/bin/python", f"UV={UV}"]
+    status, output = run(home, project, *command, PATH=path)
+    assert status == 0, output
+    asked, failed, taken = output.splitlines()
+    assert "uv and Python 3.99" in asked
+    assert failed == "uv could not get Python 3.99."
+    version = ".".join(map(str, sys.version_info[:3]))
+    assert taken.startswith(f"Making .venv with Python {version} (wanted: python3.99 ")
+    status, output = run(home, project, ".venv/bin/python", "--version")
+    assert output == f"Python {version}\n"
+
+
+@pytest.mark.parametrize("python", ["/bin/false", "/nowhere/python3"])
+def test_says_which_python_it_needs(bake: Baker, home: Path, python: str) -> None:
+    project = bake(init_git="no").project
+    command = ["make", "run", f"PYTHON={python}", f"UV={UV}"]
+    status, output = run(home, project, *command)
+    assert status == 2
+    assert "Python 3.11 or newer is needed; name one: make run PYTHON=" in output
+    assert "Traceback" not in output

@@ -65,7 +65,8 @@ def on_starting(server):  # type: ignore[no-untyped-def] # gunicorn has no types
             try:
                 probe.bind(address)
             except OSError as error:
+                typed = "make run" if "MAKELEVEL" in os.environ else "gunicorn"
                 raise SystemExit(
                     f"PORT {address[1]} cannot be used ({error.strerror}); "
-                    f"use another one with: PORT={address[1] + 1} gunicorn"
+                    f"use another one with: PORT={address[1] + 1} {typed}"
                 ) from None
