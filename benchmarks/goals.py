@@ -16,7 +16,7 @@ from benchmarks.apps import (
     STARLETTE,
     App,
 )
-from benchmarks.rounds import Results, middle, ratio
+from benchmarks.rounds import Results, middle, ratio, times
 
 Find = Callable[[Results], list[float]]  # from low to high; empty: it was not run
 Explain = Callable[[Results], str]
@@ -39,9 +39,7 @@ def row(goal: Goal, results: Results) -> tuple[str, str, str, str]:
         return goal.text, goal.wanted, "not run", "not run"
     value, bound = median(values), float(number)
     reached = value >= bound if sign == "≥" else value <= bound
-    shown = " ".join([f"{value:.2f}" if "×" in unit else f"{value:g}", *unit])
-    if "×" in unit:
-        shown += f" ({values[0]:.2f}–{values[-1]:.2f})"
+    shown = times(values) if unit == ["×"] else " ".join([f"{value:g}", *unit])
     limit = "" if reached else goal.limit(results)
     verdict = "reached" if reached else f"**missed**{': ' if limit else ''}{limit}"
     return goal.text, goal.wanted, shown, verdict

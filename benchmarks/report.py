@@ -15,8 +15,8 @@ HEADER = """\
 Visits a second, unless another unit is given. All apps take turns in each round; a figure is
 the median of the rounds, with their range. Ratios are taken within a round. Every count was
 checked. The app has one core, the visitors (wrk) and Redis have another. Each other app is
-the smallest that its documentation recommends ([peers](peers)); those for gunicorn have the
-same worker, threads and keep-alive. Run it again with `make bench`, or only one part with
+the smallest that its documentation recommends ([peers](peers)); on gunicorn they have its
+gthread worker, with as many threads and the same keep-alive. Run it again with `make bench`, or only one part with
 `make bench ONLY=growth`. It needs wrk, and Node for Express.
 """
 TEXTS = {
@@ -51,14 +51,15 @@ Cluster of three, and one server over TLS.
 ## Processes and connections
 
 Known visitors of this template. The processes, Redis and the visitors share all cores here,
-so a second process adds less than it would on a server of its own.
+so a second process adds less than it would on a server of its own. The ratio is to one process
+with as many connections.
 """,
     "profile": """\
 ## Where the time goes
 
 Microseconds of a known or a new visitor's visit, by the file of the app or by the package that
 is at work, itself or by what it calls of Python. Places with less than 1 % everywhere are summed
-up in the last row.
+up as all others.
 """,
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 Measure = dict[str, float]
 
 # For short trials: ROUNDS=1 SECONDS=1 make bench
-ROUNDS = int(os.environ.get("ROUNDS", "5"))
+ROUNDS = int(os.environ.get("ROUNDS", "4"))
 
 
 def seconds(usual: int) -> int:
@@ -49,6 +49,13 @@ def ratio(
     """Return the rounds' ratios, from low to high; none if one of the two did not run."""
     rounds = zip(found.get(one, []), found.get(other, []), strict=False)
     return sorted(mine[what] / its[what] for mine, its in rounds)
+
+
+def times(ratios: list[float]) -> str:
+    """Return their median, and from where to where they went."""
+    return (
+        f"{median(ratios):.2f} × ({ratios[0]:.2f}–{ratios[-1]:.2f})" if ratios else ""
+    )
 
 
 def middle(rounds: list[Measure], what: str) -> float:

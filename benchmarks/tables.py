@@ -4,7 +4,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks import growth, servers, workers
-from benchmarks.rounds import Measure, Results, middle, ratio
+from benchmarks.rounds import Measure, Results, middle, ratio, times
 
 
 def of_visits(part: Results) -> list[str]:
@@ -54,10 +54,9 @@ def of_servers(part: Results) -> list[str]:
     plain = servers.SERVERS[0]
     lines = head("Redis", "known", "p50", "p99", "beside one server")
     for name, rounds in part["found"].items():
-        ratios = ratio(part["found"], name, plain)
-        times = [f"{middle(rounds, what):.1f} ms" for what in ("p50_ms", "p99_ms")]
-        beside = f"{median(ratios):.2f} ×" if ratios else ""
-        lines.append(cells(name, spread(rounds), *times, beside))
+        beside = times(ratio(part["found"], name, plain)) if name != plain else ""
+        waits = [f"{middle(rounds, what):.1f} ms" for what in ("p50_ms", "p99_ms")]
+        lines.append(cells(name, spread(rounds), *waits, beside))
     return lines
 
 
@@ -65,9 +64,13 @@ def of_workers(part: Results) -> list[str]:
     """Return a row for each number of processes."""
     lines = head("processes", *[f"{many} connections" for many in workers.CONNECTIONS])
     for number in workers.PROCESSES:
-        names = [f"{number} / {many}" for many in workers.CONNECTIONS]
-        rows = [part["found"].get(name, []) for name in names]
-        lines.append(cells(str(number), *map(spread, rows)))
+        row = [str(number)]
+        for many in workers.CONNECTIONS:
+            own, one = f"{number} / {many}", f"{workers.PROCESSES[0]} / {many}"
+            beside = times(ratio(part["found"], own, one)) if own != one else ""
+            texts = spread(part["found"].get(own, [])), beside
+            row.append(", ".join(filter(None, texts)))
+        lines.append(cells(*row))
     return lines
 
 
@@ -80,13 +83,17 @@ def of_profile(part: Results) -> list[str]:
         for place in dict.fromkeys(place for at in columns.values() for place in at)
     }
     for place in sorted(p for p, share in shares.items() if share >= 0.01):
-        times = [f"{at[place]:.0f}" if place in at else "" for at in columns.values()]
-        lines.append(cells(place, *times))
+        row = [f"{at[place]:.0f}" if place in at else "" for at in columns.values()]
+        lines.append(cells(place, *row))
     rest = [
         sum(us for place, us in at.items() if shares[place] < 0.01)
         for at in columns.values()
     ]
-    return [*lines, cells("all others", *[f"{us:.0f}" for us in rest])]
+    lines.append(cells("all others", *[f"{us:.0f}" for us in rest]))
+    return [
+        *lines,
+        cells("a visit", *[f"{sum(at.values()):.0f}" for at in columns.values()]),
+    ]
 
 
 PARTS = {
