@@ -119,10 +119,7 @@ def growth(text: str, wanted: str, one: str, other: str) -> Goal:
     return Goal(text, wanted, compare("growth", one, other), redis_costs(one, other))
 
 
-OUR_DUTIES = (
-    "it makes no session, cookie, headers or log: see"
-    " [where the time goes](#where-the-time-goes)"
-)
+OUR_DUTIES = "it makes no session, cookie, headers or log"
 GOALS = [
     Goal(
         "known visitors beside Flask + INCR, which has no session",
