@@ -33,6 +33,22 @@ def test_each_visitor_has_a_count(
     expect_visit(bob, "2nd")
 
 
+def test_the_keyboard_is_enough(site: Site, open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.goto(site.url)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link")).to_be_focused()
+    expect(page.get_by_role("link")).to_have_css("outline-width", "3px")
+    page.keyboard.press("Enter")
+    expect_visit(page, "2nd")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button")).to_be_focused()
+    expect(page.get_by_role("button")).to_have_css("outline-width", "3px")
+    page.keyboard.press("Enter")
+    expect_visit(page, "1st")
+
+
 def test_the_count_goes_on_after_a_restart(
     site: Site, open_page: Callable[..., Page]
 ) -> None:

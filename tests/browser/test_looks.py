@@ -1,9 +1,12 @@
 """What the pages look like: in light and dark, on every screen, and when something fails."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from playwright.sync_api import FloatRect, Page, expect
+
+from tests.conftest import Server
 
 from .conftest import STATUSES, Site
 
@@ -39,6 +42,13 @@ LINES = """element => {
     }
     return lines
 }"""
+
+FORM = """<form>
+<label>Name <input id="name"></label>
+<label>Password <input id="password" type="password" autocomplete="off"></label>
+<label><input id="stay" type="checkbox"> Remember me</label>
+<button>Log in</button>
+</form>"""
 
 TRACKING = """element => {
     const {fontSize, letterSpacing} = getComputedStyle(element)
@@ -160,18 +170,65 @@ def test_digits_keep_their_distance(
 
 
 def test_only_developers_are_told_the_next_step(
-    development: Site, production: Site, open_page: Callable[..., Page]
+    serve: Callable[[], Server],
+    development: Site,
+    production: Site,
+    open_page: Callable[..., Page],
 ) -> None:
     page = open_page()
-    page.goto(development.url)
-    expect(page.get_by_role("contentinfo").locator("p")).to_have_text(
-        [
-            "Next step: edit app/views.py, then restart the server.",
-            "Sessions are kept by RedisStorage.",
-        ]
-    )
+    for site, where in (
+        (serve(), "in memory until you set REDIS_URL"),
+        (development, "by RedisStorage"),
+    ):
+        page.goto(site.url)
+        expect(page.get_by_role("contentinfo").locator("p")).to_have_text(
+            [
+                "Next step: edit app/views.py, then restart the server.",
+                f"Sessions are kept {where}.",
+            ]
+        )
     page.goto(production.url)
     expect(page.get_by_role("contentinfo")).to_have_count(0)
+
+
+def test_screen_readers_hear_each_thing_once(
+    production: Site, open_page: Callable[..., Page]
+) -> None:
+    page = open_page()
+    page.goto(production.url)
+    expect(page.locator("body")).to_match_aria_snapshot(
+        """
+        - /children: equal
+        - banner:
+          - link "Visit Counter"
+        - main:
+          - /children: equal
+          - heading "This is your 1st visit" [level=1]
+          - button "Start over"
+        """
+    )
+
+
+def test_a_form_of_your_own_looks_at_home(
+    development: Site, open_page: Callable[..., Page]
+) -> None:
+    """As in the README's recipe for logging in."""
+    page = open_page()
+    page.goto(development.url)
+    page.evaluate("form => document.querySelector('main').innerHTML = form", FORM)
+    for width in (180, 360, 1440):
+        page.set_viewport_size({"width": width, "height": 800})
+        boxes = [
+            box(page, selector)
+            for selector in ("#name", "#password", "#stay", "button")
+        ]
+        for above, below in pairwise(boxes):
+            assert below["y"] - above["y"] - above["height"] >= 16
+        name, password, stay, button = boxes
+        assert name["x"] == password["x"] > 0
+        assert name["width"] == password["width"] <= width - 2 * name["x"]
+        assert name["height"] == password["height"] == button["height"] == 48
+        assert stay["height"] < 24
 
 
 def test_errors_look_like_the_page(

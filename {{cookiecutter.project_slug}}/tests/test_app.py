@@ -33,6 +33,7 @@ def test_start_over_forgets_the_visitor(client: FlaskClient) -> None:
 def test_errors_are_pages_for_browsers_and_json_for_others(client: FlaskClient) -> None:
     page = client.get("/nowhere", headers=PAGE)
     assert (page.status_code, page.mimetype) == (404, "text/html")
+    assert "There is no page at this address." in page.text
     answer = client.delete("/")
     assert (answer.status_code, answer.json) == (405, {"error": "Method Not Allowed"})
     assert answer.headers["Allow"]
