@@ -93,12 +93,8 @@ class MemoryStorage(Storage):
         self._records.pop(key, None)
         if record != {}:
             self._records[key] = (now + ttl, record)
-        # Each call adds at most one record, so removing up to two keeps the size bounded.
-        for _ in range(2):
-            if not self._records:
+        while self._records:
+            longest_unused, (expiry, _) = next(iter(self._records.items()))
+            if now < expiry and len(self._records) <= self._max_sessions:
                 return
-            oldest = next(iter(self._records))
-            full = len(self._records) > self._max_sessions
-            if not full and now < self._records[oldest][0]:
-                return
-            del self._records[oldest]
+            del self._records[longest_unused]
