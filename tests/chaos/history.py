@@ -73,3 +73,4 @@ class History:
 
     requests: tuple[Request, ...]
     faults: tuple[Fault, ...] = ()
+    log: tuple[str, ...] = ()  # the lines of the instances

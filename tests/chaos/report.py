@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from tests.chaos.checker import Verdict
-from tests.chaos.history import COUNT, HEALTH, UNANSWERED, History
-from tests.chaos.rules import Finding, unconcerned
+from tests.chaos.history import COUNT, HEALTH, UNANSWERED, History, Request
+from tests.chaos.rules import Finding, outages, unconcerned, undisturbed
 
 ALIKE = 2  # findings of one kind that are shown
 MOST = 12  # requests shown of a finding
@@ -27,7 +27,11 @@ def table(
     rows["longest count"] = _longest(history, COUNT)
     if others := unconcerned(history):
         share = sum(request.done for request in others) / len(others)
-        rows["other servers' visitors"] = f"{share:.2%} of {len(others)} answered 200"
+        rows["other servers' visitors"] = (
+            f"{share:.2%} of {len(others)} answered 200; {_times(others)};"
+            f" usually {_times(undisturbed(history))}"
+        )
+    rows["outages in the log"] = "{} began, {} ended".format(*outages(history))
     if any(fault.loses for fault in history.faults):
         rows["lost by failovers"] = f"{verdict.lost} acknowledged counts"
     rows["findings"] = _counted(finding.what for finding in verdict.findings) or "none"
@@ -61,3 +65,10 @@ def _counted(names: Iterable[str]) -> str:
 def _longest(history: History, kind: str) -> str:
     times = [r.end - r.start for r in history.requests if r.kind == kind]
     return f"{max(times, default=0):.1f} s"
+
+
+def _times(requests: Iterable[Request]) -> str:
+    """Return within which time 99 of 100 were answered, and all."""
+    times = sorted(request.end - request.start for request in requests) or [0.0]
+    p99 = times[-1 - len(times) // 100]
+    return f"p99 {p99 * 1000:.0f} ms, longest {times[-1]:.1f} s"

@@ -1,5 +1,6 @@
 """What every answer must keep to, whatever order explains them."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,11 @@ ENDED_FOR = 60  # seconds for which an id that has ended is known to have
 MARGIN = 1.0  # seconds around a fault in which it may still show
 SHARE = 0.995  # of the requests that no fault concerns must be answered 200
 PAUSE = 10.0  # seconds that /healthz may take, on however busy a machine
+# What the app logs about its servers: that an outage begins, and that it ends.
+BEGINS = re.compile(r'message="(?:Redis|Sentinel) .*? fails: ')
+ENDS = re.compile(r"after [\d.]+ s in which \d+ calls were refused")
+# Outages that a fault may be, at most: one for each worker, or two if it flickers.
+OUTAGES = 8
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,7 @@ def broken_rules(history: History) -> Iterator[Finding]:
     yield from _cookies_of_late_answers(history)
     yield from _ids_given_twice(history)
     yield from _refused_for_another_server(history)
+    yield from _too_many_lines(history)
 
 
 def _wrong_with(request: Request, history: History) -> str | None:
@@ -140,6 +147,16 @@ def unconcerned(history: History) -> list[Request]:
     return [request for request in history.requests if is_unconcerned(request)]
 
 
+def undisturbed(history: History) -> list[Request]:
+    """Return the requests that came while nothing was done to anybody."""
+    return [
+        request
+        for request in history.requests
+        if request.kind != HEALTH
+        and not any(f.meets(request.start, request.end) for f in history.faults)
+    ]
+
+
 def _refused_for_another_server(history: History) -> Iterator[Finding]:
     requests = unconcerned(history)
     refused = [request for request in requests if not request.done]
@@ -149,3 +166,19 @@ def _refused_for_another_server(history: History) -> Iterator[Finding]:
             " server was in trouble"
         )
         yield Finding(what, tuple(refused[:3]))
+
+
+def outages(history: History) -> tuple[int, int]:
+    """Return how many outages began and ended, as the log tells."""
+    begun = sum(bool(BEGINS.search(line)) for line in history.log)
+    return begun, sum(bool(ENDS.search(line)) for line in history.log)
+
+
+def _too_many_lines(history: History) -> Iterator[Finding]:
+    """An outage is two lines in the log of each worker, however many visitors it meets.
+
+    A worker that is killed, or restarted, does not log the end.
+    """
+    begun, ended = outages(history)
+    if not ended <= begun <= OUTAGES * len(history.faults):
+        yield Finding(f"the log has {begun} beginnings and {ended} ends of outages")

@@ -89,7 +89,8 @@ def run(
                 findings.append(Finding(what))
             visitor.close()
         recovered = time.monotonic() - recovered
-    history = History(tuple(log.requests), tuple(faults))
+    logged = tuple(line for instance in instances for line in instance.log)
+    history = History(tuple(log.requests), tuple(faults), logged)
     verdict = check(history)
     verdict.findings.extend(findings)
     about = {

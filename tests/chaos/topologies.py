@@ -116,7 +116,8 @@ class SentinelPair:
             config.write_text(
                 f"port {port}\nbind 127.0.0.1\n"
                 f"sentinel monitor mymaster 127.0.0.1 {first.port} 2\n"
-                "sentinel down-after-milliseconds mymaster 1000\n"
+                # On a busy machine a healthy master may be silent for a second.
+                "sentinel down-after-milliseconds mymaster 3000\n"
                 "sentinel failover-timeout mymaster 5000\n"
             )
             cleanup.callback(_stop, _start_sentinel(config))
@@ -135,15 +136,18 @@ class SentinelPair:
         """All sessions are on the master."""
         return ""
 
-    def master(self) -> Store:
-        """Return the one that the Sentinels name."""
+    def master(self) -> Store | None:
+        """Return the one that all Sentinels name; None while they differ."""
         command = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster")
-        port = int(self._guards[0].execute_command(*command)[1])
-        return next(store for store in self.stores if store.port == port)
+        [port, *others] = {int(g.execute_command(*command)[1]) for g in self._guards}
+        named = [store for store in self.stores if store.port == port]
+        return None if others else named[0]
 
-    def replica_of(self, master: Store) -> Store:
-        """Return the other one."""
-        return next(store for store in self.stores if store is not master)
+    def roles(self) -> tuple[Store, Store]:
+        """Return the master and its replica, as soon as the Sentinels agree."""
+        wait_until(self.master, 60)
+        first, second = self.stores
+        return (first, second) if self.master() is first else (second, first)
 
     def order_failover(self, new: Store) -> None:
         """Have the Sentinels make this the master, though nothing is wrong with the old.
@@ -160,11 +164,14 @@ class SentinelPair:
 
         wait_until(is_done, 60)
 
-    def settle(self, master: Store) -> None:
-        """Wait until this is the master, for the Sentinels and for the other one."""
-        wait_until(lambda: self.master() is master, 60)
-        wait_until(lambda: is_replica(self.replica_of(master)), 60)
-        wait_until(self._is_watched, 60)
+    def settle(self) -> Store:
+        """Wait until one is the master, for all Sentinels and the other one; return it."""
+
+        def is_settled() -> bool:
+            return is_replica(self.roles()[1]) and self._is_watched()
+
+        wait_until(is_settled, 120)
+        return self.roles()[0]
 
     def _is_watched(self) -> bool:
         for guard in self._guards:
