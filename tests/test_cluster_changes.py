@@ -6,10 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from signal import SIGSTOP
 
-import pytest
 from redis.exceptions import ResponseError
 
-from tests.conftest import Report, Server, Unavailable, Visitor, status_of
+from tests.conftest import Report, Server, Visitor, status_of
 from tests.nodes import (
     Node,
     cluster,
@@ -17,6 +16,7 @@ from tests.nodes import (
     lines_of,
     master_and_replica,
     move,
+    refused,
     sentinels,
     start_cluster_node,
     state_of,
@@ -26,14 +26,6 @@ from tests.nodes import (
 from tests.waiting import free_port, wait_until
 
 COVERAGE = "cluster-require-full-coverage"
-
-
-def refused(visitor: Visitor) -> float:
-    """Visit, and return the seconds until the 503."""
-    started = time.monotonic()
-    with pytest.raises(Unavailable):
-        visitor.count()
-    return time.monotonic() - started
 
 
 def replicates(replica: Node, master: Node) -> bool:
@@ -80,10 +72,32 @@ def test_a_cluster_that_wants_all_slots_is_away_until_they_are_served_again(
         for node in nodes[1:]:
             node.client.config_set(COVERAGE, "no")
         assert visitor.count_at_last() == 2
+        assert status_of(f"{server.url}/readyz") == 200
     report(
         "some slots of a Cluster are away, and it requires all (CLUSTERDOWN)",
         "503 for everybody until it answers again",
     )
+
+
+def test_a_slot_that_nobody_holds_concerns_only_the_sessions_in_it(
+    serve: Callable[..., Server],
+) -> None:
+    with cluster(3, **{COVERAGE: "no"}) as nodes:
+        server = serve(REDIS_URL=url_of(nodes))
+        theirs = visitor_on(nodes[0], server.url)
+        [key] = nodes[0].client.keys()
+        other = visitor_on(nodes[1], server.url)
+        for probe in (key, b"session:", b"session:0"):
+            slot = nodes[0].cluster("KEYSLOT", probe)
+            for node in nodes:
+                node.cluster("DELSLOTS", slot)
+        for n in range(2, 12):
+            assert refused(theirs) < 0.5
+            assert other.count() == n
+            assert status_of(f"{server.url}/readyz") == 200
+        lines = [line for node in nodes for line in lines_of(server, node)]
+        assert 1 <= len(lines) <= len(nodes)
+        assert all("fails: ClusterDownError" in line for line in lines)
 
 
 def test_a_promoted_replica_takes_over(

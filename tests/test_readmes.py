@@ -181,7 +181,7 @@ def test_a_secret_is_replaced_in_three_commands(
 
 ASK = """
 from app.config import read_settings
-from app.sessions.storage.connect import parse_url
+from app.sessions.storage.connect import connect
 import sys
 
 class Asked(dict):
@@ -190,7 +190,7 @@ class Asked(dict):
         return default
 
 if sys.argv[1:]:
-    [parse_url(url) for url in sys.argv[1:]]
+    [connect(url) for url in sys.argv[1:]]
 else:
     read_settings(Asked())
 """

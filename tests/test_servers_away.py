@@ -10,17 +10,18 @@ from threading import Event
 
 import pytest
 
-from tests.conftest import Report, Server, Unavailable, Visitor
+from tests.conftest import Report, Server, Unavailable, Visitor, status_of
 from tests.nodes import (
     Node,
     cluster,
     lines_of,
     master_and_replica,
+    refused,
     sentinels,
     url_of,
     visitor_on,
 )
-from tests.waiting import wait_until
+from tests.waiting import free_port, wait_until
 
 Answers = list[tuple[bool, float]]  # whether it was counted, and the seconds it took
 
@@ -111,6 +112,27 @@ def test_a_server_of_a_cluster_that_is_killed_is_two_lines_in_the_log(
     )
 
 
+def test_a_process_that_starts_while_a_server_hangs_serves_all_others(
+    nodes: list[Node], serve: Callable[..., Server]
+) -> None:
+    """It asks who holds which sessions, and does not wait long for the one that hangs."""
+    url = url_of(nodes)
+    old = serve(REDIS_URL=url)
+    visitors = [visitor_on(node, old.url) for node in nodes]
+    nodes[0].hang()
+    new = serve(REDIS_URL=url)
+    seconds = []
+    for visitor in (*visitors[1:], *visitors[1:]):
+        visitor.url = new.url
+        started = time.monotonic()
+        assert visitor.count() > 1
+        seconds.append(time.monotonic() - started)
+    assert seconds[0] < 0.8
+    assert max(seconds[1:]) < 0.4
+    assert status_of(f"{new.url}/readyz") == 200
+    nodes[0].wake()
+
+
 def test_all_servers_of_a_cluster_hang(
     nodes: list[Node], serve: Callable[..., Server], report: Report
 ) -> None:
@@ -118,6 +140,9 @@ def test_all_servers_of_a_cluster_hang(
     visitors = [visitor_on(node, server.url) for node in nodes]
     for node in nodes:
         node.hang()
+    first, *others = (refused(visitor) for visitor in visitors)
+    assert first < 1.5
+    assert max(others) < 0.5  # the first one has found out that all of them hang
     seconds = []
     for answers in visit_for(8, visitors):
         assert not any(ok for ok, _ in answers)
@@ -132,9 +157,20 @@ def test_all_servers_of_a_cluster_hang(
             assert time.monotonic() - started < 3
     report(
         "all servers of a Cluster hang",
-        f"503 after {max(seconds):.1f} s at most, then at once;"
+        f"503 after {max(first, *seconds):.1f} s at most, then at once;"
         f" back after {time.monotonic() - started:.1f} s",
     )
+
+
+def test_an_address_of_a_cluster_where_nobody_is_does_no_harm(
+    nodes: list[Node], serve: Callable[..., Server]
+) -> None:
+    port = free_port()
+    hosts = url_of(nodes).removeprefix("redis+cluster://")
+    server = serve(REDIS_URL=f"redis+cluster://127.0.0.1:{port},{hosts}")
+    visitor = Visitor(server.url)
+    assert [visitor.count() for _ in range(3)] == [1, 2, 3]
+    assert not [line for line in server.log if f"127.0.0.1:{port}" in line]
 
 
 def test_no_count_goes_back_when_a_master_sleeps_until_it_is_replaced(

@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from .sessions.storage.connect import parse_url
+from .sessions.storage.connect import connect
 
 RANDOM_TEXT = "$(python3 -c 'import secrets; print(secrets.token_urlsafe(48))')"
 PLACEHOLDERS = ("change", "example", "placeholder", "replace", "your-secret")
@@ -110,7 +110,7 @@ class Reader:
             return ""
         if url:
             try:
-                parse_url(url)
+                connect(url)
             except ValueError as error:
                 what = f"is not a Redis URL: {error}"
                 if "@" in url:

@@ -121,9 +121,9 @@ def call(breaker: Breaker, clock: Clock, outcome: Outcome) -> None:
     """Do what a server does with each call."""
     turn = breaker.let_in()
     if outcome == "works":
-        breaker.worked(turn, "count")
+        breaker.worked(turn)
     elif outcome == "refuses":
-        breaker.refused(turn, "count", "OutOfMemoryError: it is full")
+        breaker.refused(turn, "OutOfMemoryError: it is full")
         raise StorageUnavailable
     else:
         if outcome == "fails late":
@@ -231,7 +231,6 @@ class Histories(RuleBasedStateMachine):
             patch.setattr(module, "Condition", lambda _: FakeCondition(self.clock))
             self.breaker = Breaker("it", self.clock)
         self.turns: list[Turn] = []
-        self.rests_until = 0.0  # at least, as far as the outcomes tell
         self.tries: list[
             float
         ] = []  # when those began that were let in while it failed
@@ -242,18 +241,18 @@ class Histories(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Whatever has happened: once the server is well, the next try ends it."""
         self.clock.now += LOST
-        self.breaker.worked(self.breaker.let_in(), "count")
+        self.breaker.worked(self.breaker.let_in())
         assert self.breaker.works
         self.clock.now += OVER + 1
-        self.breaker.worked(self.breaker.let_in(), "count")
+        self.breaker.worked(self.breaker.let_in())
         assert self.lines.begun == self.lines.ended
         module.log.removeHandler(self.lines)
         module.log.propagate = True
 
     @rule()
     def come(self) -> None:
-        worked, rested = self.breaker.works, self.breaker.rests
-        came = self.clock.now
+        worked, came = self.breaker.works, self.clock.now
+        rested = not worked and came < self.breaker._due
         try:
             turn = self.breaker.let_in()
         except StorageUnavailable:
@@ -274,9 +273,9 @@ class Histories(RuleBasedStateMachine):
         place = data.draw(st.integers(0, len(self.turns) - 1))
         turn = self.turns.pop(place)
         if outcome == "works":
-            self.breaker.worked(turn, "count")
+            self.breaker.worked(turn)
         elif outcome == "refuses":
-            self.breaker.refused(turn, "count", "OutOfMemoryError: it is full")
+            self.breaker.refused(turn, "OutOfMemoryError: it is full")
         elif outcome == "fails":
             self.breaker.failed(turn, "ConnectionError: nobody there")
         if outcome != "lost" and turn.started in self.tries:
@@ -323,3 +322,18 @@ def test_those_who_waited_for_a_try_that_failed_do_not_try_again(
     monkeypatch.setattr(scheduler, "wait_for", wait)
     with pytest.raises(StorageUnavailable, match="a moment ago"):
         breaker.let_in()
+
+
+def test_a_server_that_refuses_some_work_and_does_other_fails_once(
+    lines: Lines,
+) -> None:
+    """A full Redis lets some writes in and others not: that is one outage, not many."""
+    breaker = Breaker("it", clock := Clock())
+    for _ in range(10):
+        breaker.refused(breaker.let_in(), "OutOfMemoryError: it is full")
+        clock.now += OVER / 2
+        breaker.worked(breaker.let_in())
+    assert (lines.begun, lines.ended) == (1, 0)
+    clock.now += OVER
+    breaker.worked(breaker.let_in())
+    assert (lines.begun, lines.ended, lines.refused) == (1, 1, 10)

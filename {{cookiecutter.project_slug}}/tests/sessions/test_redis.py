@@ -66,7 +66,7 @@ from app.sessions import RedisStorage
 storage = RedisStorage(Redis.from_url(sys.argv[1]))
 storage.ping()
 parent = os.fork()
-print(storage._servers.ask("", "CLIENT", "CLIENT", "ID"), flush=True)
+print(storage._servers.ask("", "CLIENT", "ID"), flush=True)
 if parent:
     os.waitpid(parent, 0)
 """

@@ -4,7 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from threading import Condition, Lock
 from typing import NamedTuple
@@ -18,7 +18,7 @@ SLOW = 0.1  # a failure that takes longer must not hold up every request
 PAUSE = 1.0  # between a slow failure and the next try
 WAIT = 0.1  # for the outcome of a try that has just begun
 LOST = 3.0  # until a try whose thread was ended in the middle is replaced
-OVER = 10.0  # until a refusal that is not seen again, while others work, is over
+OVER = 5.0  # without a refusal, while the server works, until that outage is over
 
 
 class State(Enum):
@@ -41,16 +41,15 @@ class Outage:
     """What has been logged as begun, but not as ended."""
 
     began: float
-    last: float = 0.0
+    last: float  # when it was met last
     calls: int = 0  # that were refused
-    works: set[str] = field(default_factory=set)  # kinds of work that were refused
 
 
 class Breaker:
     """Knows the state of one server; lets calls in, and hears their outcomes.
 
     A server that answers, if only to refuse some work (it is full, or read-only), is not
-    away: every call is let in. That outage is over when the same work succeeds.
+    away: every call is let in. Such an outage is over when it is not met for a while.
     """
 
     def __init__(self, name: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -58,9 +57,10 @@ class Breaker:
         self._clock = clock
         self._changed = Condition(Lock())  # guards all that follows
         self._state = State.WORKS
-        # Of the state: what was let in before it changed comes too late.
-        self._number = 0
-        self._since = self._pause = 0.0  # a try is due so many seconds after that time
+        self._number = (
+            0  # of the state: who was let in before it changed comes too late
+        )
+        self._due = 0.0  # when the next try is, unless it works
         self._outages: dict[str, Outage] = {}  # by the kind of error; "": no answer
 
     @property
@@ -69,77 +69,67 @@ class Breaker:
         with self._changed:
             return self._state is State.WORKS
 
-    @property
-    def rests(self) -> bool:
-        """Whether every call is refused, because no try is due."""
-        with self._changed:
-            return self._state is not State.WORKS and not self._due()
-
-    @property
-    def since(self) -> float:
-        """When the state changed last."""
-        with self._changed:
-            return self._since
-
     def let_in(self) -> Turn:
         """Return a turn, at once or after WAIT; raise StorageUnavailable to refuse."""
         with self._changed:
             if self._state is not State.WORKS:
-                self._wait_or_try()
+                self._try_or_wait()
             return Turn(self._number, self._clock())
 
-    def worked(self, turn: Turn, work: str = "") -> None:
-        """Hear that the server answered and, if that is named, has done some work."""
+    def worked(self, turn: Turn) -> None:
+        """Hear that the server answered, and did what it was asked for."""
+        if not self._outages:  # so it works; an outage that begins now is a later one
+            return
         with self._changed:
             self._answered(turn)
-            if not self._outages:
-                return
             for kind, outage in list(self._outages.items()):
-                if kind and outage.last <= turn.started:
-                    outage.works.discard(work)
-                    if not outage.works or outage.last + OVER < turn.started:
-                        self._end(kind, "works again")
+                if kind and outage.last + OVER < turn.started:
+                    self._end(kind, "works again")
 
-    def refused(self, turn: Turn, work: str, reason: str) -> None:
-        """Hear that the server answered, if only to refuse some work."""
+    def refused(self, turn: Turn, reason: str) -> None:
+        """Hear that the server answered, if only to refuse the work."""
         with self._changed:
             self._answered(turn)
-            self._note(reason.partition(":")[0], reason).works.add(work)
+            self._meet(reason.partition(":")[0], reason)
 
     def failed(self, turn: Turn, reason: str) -> None:
         """Hear that there was no answer."""
         with self._changed:
             if turn.number == self._number:
-                self._note("", reason)
                 slow = self._clock() - turn.started > SLOW
                 self._become(State.AWAY, PAUSE if slow else 0.0)
+                self._meet("", reason)
             else:
                 self._count()
 
+    def rest(self, reason: str) -> None:
+        """Hear from others that there will be no answer."""
+        with self._changed:
+            if self._state is State.WORKS:
+                self._become(State.AWAY, PAUSE)
+                self._meet("", reason)
+
     def leave(self) -> None:
-        """Hear that another server has replaced this one."""
+        """Hear that this server is not in use any more."""
         with self._changed:
             self._become(State.AWAY, math.inf)
             for kind in list(self._outages):
-                self._end(kind, "has been replaced")
+                self._end(kind, "is not in use any more")
 
-    def _wait_or_try(self) -> None:
-        number = self._number
-        under_way = self._state is State.TRIED and not self._due()
-        if under_way:
-            seconds = self._since + WAIT - self._clock()
-            self._changed.wait_for(lambda: self._number != number, seconds)
-        if self._state is not State.WORKS:
-            if under_way or not self._due():
-                self._count()
-                raise StorageUnavailable(f"{self._name} did not answer a moment ago")
+    def _try_or_wait(self) -> None:
+        number, now = self._number, self._clock()
+        if now >= self._due:
             self._become(State.TRIED, LOST)
-
-    def _due(self) -> bool:
-        return self._clock() - self._since >= self._pause
+            return
+        if self._state is State.TRIED:
+            rest = self._due - LOST + WAIT - now
+            self._changed.wait_for(lambda: self._number != number, rest)
+        if self._state is not State.WORKS:
+            self._count()
+            raise StorageUnavailable(f"{self._name} did not answer a moment ago")
 
     def _become(self, state: State, pause: float = 0.0) -> None:
-        self._state, self._since, self._pause = state, self._clock(), pause
+        self._state, self._due = state, self._clock() + pause
         self._number += 1
         self._changed.notify_all()
 
@@ -148,20 +138,18 @@ class Breaker:
             self._become(State.WORKS)
             self._end("", "answers again")
 
+    def _meet(self, kind: str, reason: str) -> None:
+        now = self._clock()
+        if kind not in self._outages:
+            log.error("%s fails: %s", self._name, reason)
+        outage = self._outages.setdefault(kind, Outage(now, now))
+        outage.last, outage.calls = now, outage.calls + 1
+
     def _count(self) -> None:
         if outage := self._outages.get(""):  # there is none after `leave`
             outage.calls += 1
 
-    def _note(self, kind: str, reason: str) -> Outage:
-        now = self._clock()
-        if kind not in self._outages:
-            log.error("%s fails: %s", self._name, reason)
-            self._outages[kind] = Outage(now)
-        outage = self._outages[kind]
-        outage.last, outage.calls = now, outage.calls + 1
-        return outage
-
     def _end(self, kind: str, how: str) -> None:
-        outage, now = self._outages.pop(kind), self._clock()
-        words = self._name, how, now - outage.began, outage.calls
+        outage = self._outages.pop(kind)
+        words = self._name, how, self._clock() - outage.began, outage.calls
         log.warning("%s %s after %.1f s in which %d calls were refused", *words)

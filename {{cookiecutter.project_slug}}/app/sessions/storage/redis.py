@@ -7,33 +7,29 @@ from contextlib import suppress
 from typing import Any
 
 from redis import Redis, RedisCluster
-from redis.exceptions import AskError, NoScriptError, ResponseError
+from redis.exceptions import NoScriptError, ResponseError
+from redis.sentinel import SentinelConnectionPool
 
 from .base import ENDED_FOR, SessionEnded, Storage, StorageUnavailable
-from .servers import Cluster, servers_of
+from .cluster import Cluster
+from .sentinel import Master
+from .server import Server
 
 log = logging.getLogger(__name__)
 
 ENDED = "ended"  # a plain text, which the scripts meet as an error: WRONGTYPE
 
 
-class Script:
-    """A Lua script, which Redis runs as one atomic step."""
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self.sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
-
-
-# Each script reads the record first, so that nothing extends the minute of an ended key.
+# Lua scripts, each of which Redis runs as one atomic step. Each reads the record first,
+# so that nothing extends the minute of an ended key.
 # Then comes the command that Redis may refuse when it is full: if it is refused, nothing
 # has changed; after it, the script runs to its end.
-LOAD = Script("""
+LOAD = """
 local record = redis.call('HGETALL', KEYS[1])
 if #record > 0 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
 return record
-""")
-SAVE = Script("""
+"""
+SAVE = """
 if redis.call('HLEN', KEYS[1]) == 0 and ARGV[2] == '0' then return 0 end
 local first_removed = 4 + 2 * ARGV[3]
 for i = 4, first_removed - 1, 2 do
@@ -42,23 +38,27 @@ end
 for i = first_removed, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i]) end
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 return 1
-""")
+"""
 # Lua's numbers are exact up to 2^53 only: the sum is read as text.
-INCREMENT = Script("""
+INCREMENT = """
 if ARGV[2] == '0' and redis.call('HLEN', KEYS[1]) == 0 then return false end
 redis.call('HINCRBY', KEYS[1], ARGV[3], ARGV[4])
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 return redis.call('HGET', KEYS[1], ARGV[3])
-""")
+"""
 # A full Redis refuses SET, but not to a script that has begun to write: so DEL is first.
-DELETE = Script("""
+DELETE = """
 local kind, record = redis.call('TYPE', KEYS[1]).ok, {}
 if kind == 'hash' then record = redis.call('HGETALL', KEYS[1]) end
 if kind == 'string' and redis.call('GET', KEYS[1]) == ARGV[1] then return record end
 redis.call('DEL', KEYS[1])
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
 return record
-""")
+"""
+SHA1 = {
+    script: hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
+    for script in (LOAD, SAVE, INCREMENT, DELETE)
+}
 
 
 class RedisStorage(Storage):
@@ -70,7 +70,7 @@ class RedisStorage(Storage):
 
     def __init__(self, client: Redis | RedisCluster | Cluster) -> None:
         self.client = client
-        self._servers = servers_of(client)
+        self._servers = _servers_of(client)
         self._reported: set[str] = set()  # keys of the wrong type
 
     def load(self, key: str, ttl: int) -> dict[str, str] | None:
@@ -104,24 +104,22 @@ class RedisStorage(Storage):
         return _fields(self._run(DELETE, key, ENDED, ENDED_FOR))
 
     def ping(self) -> None:
-        key = "session:"  # nobody's; PING itself may be forbidden
-        try:
-            self._run(LOAD, key, 1)
-        except StorageUnavailable:
-            if not isinstance(self._servers, Cluster):
-                raise
-            # One server away is away for the visitors whose sessions it holds.
-            with suppress(AskError, NoScriptError):
-                self._servers.any().ask(key, LOAD.sha, "EVALSHA", LOAD.sha, 1, key, 1)
+        # The records of nobody: PING itself may be forbidden.
+        if isinstance(self._servers, Cluster):  # one server that works is enough
+            for number in range(8):
+                with suppress(StorageUnavailable):
+                    self._run(LOAD, f"session:{number}", 1)
+                    return
+        self._run(LOAD, "session:", 1)
 
-    def _run(self, script: Script, key: str, *args: str | int) -> Any:
+    def _run(self, script: str, key: str, *args: str | int) -> Any:
         """Run a script on one key; a key that holds no hash counts as absent: None."""
         ask = self._servers.ask
         try:
             try:
-                return ask(key, script.sha, "EVALSHA", script.sha, 1, key, *args)
+                return ask(key, "EVALSHA", SHA1[script], 1, key, *args)
             except NoScriptError:  # a new or emptied server: EVAL runs it and keeps it
-                return ask(key, script.sha, "EVAL", script.source, 1, key, *args)
+                return ask(key, "EVAL", script, 1, key, *args)
         except ResponseError as error:
             if "WRONGTYPE" not in str(error):
                 raise
@@ -131,7 +129,7 @@ class RedisStorage(Storage):
     def _look_at(self, key: str) -> None:
         """Raise SessionEnded, or report once that the key holds something else."""
         with suppress(ResponseError):  # it is neither a hash nor a text
-            text = self._servers.ask(key, "GET", "GET", key)
+            text = self._servers.ask(key, "GET", key)
             if text == ENDED:
                 raise SessionEnded
             if text is None:
@@ -141,9 +139,18 @@ class RedisStorage(Storage):
             log.error("%s holds no session: it counts as absent", key)
 
 
+def _servers_of(client: Any) -> Server | Master | Cluster:
+    """Return what asks the servers that a redis-py client would ask."""
+    if isinstance(client, Cluster):
+        return client
+    if isinstance(client, RedisCluster):
+        nodes = client.nodes_manager.startup_nodes.values()
+        options = client.nodes_manager.connection_kwargs
+        return Cluster([(node.host, node.port) for node in nodes], **options)
+    pool = client.connection_pool
+    return Master(pool) if isinstance(pool, SentinelConnectionPool) else Server(pool)
+
+
 def _fields(answer: list[str] | None) -> dict[str, str] | None:
     """Turn the answer of HGETALL, names and values in turn, into a record."""
-    if not answer:
-        return None
-    parts = iter(answer)
-    return dict(zip(parts, parts, strict=True))
+    return dict(zip(answer[::2], answer[1::2], strict=True)) if answer else None
