@@ -39,7 +39,7 @@ app/templates/base.html app/templates/error.html app/templates/index.html
 deploy/app.service deploy/app.socket deploy/nginx.conf
 tests/__init__.py tests/conftest.py tests/probe.py tests/storage_contract.py
 tests/test_app.py tests/test_checks.py tests/test_config.py tests/test_logs.py
-tests/test_protection.py tests/test_server.py tests/test_worker.py
+tests/test_protection.py tests/test_server.py tests/test_storage.py tests/test_worker.py
 tests/sessions/__init__.py tests/sessions/conftest.py tests/sessions/failing_storage.py
 tests/sessions/programs.py tests/sessions/sqlite_storage.py
 tests/sessions/test_breaker.py tests/sessions/test_cookie.py

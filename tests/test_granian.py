@@ -21,7 +21,7 @@ def switched(baked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(baked, project, ignore=shutil.ignore_patterns(".venv"))
     (project / ".venv").symlink_to(baked / ".venv")
     readme = (project / "README.md").read_text()
-    [commands] = re.findall(r"Three lines .*:\n\n((?:    .+\n)+)", readme)
+    [commands] = re.findall(r"lines switch to it:\n\n((?:    .+\n)+)", readme)
     home = tmp_path_factory.mktemp("home")
     install = project / ".venv/bin/uv", "pip", "install", "-p", ".venv/bin/python"
     for command in commands.splitlines():
@@ -67,6 +67,29 @@ def test_counts_on_after_a_restart(
     first.stop()
     visitor.url = serve_switched(REDIS_URL=redis_url).url + "/"
     assert visitor.count() == 4
+
+
+@pytest.mark.parametrize("how", ["--workers 2", "--workers=2", "GRANIAN_WORKERS=2"])
+def test_several_processes_with_a_memory_each_are_refused(
+    switched: Path, tmp_path: Path, how: str
+) -> None:
+    port, granian = free_port(), switched / ".venv/bin/granian"
+    serve = f"{granian} --interface wsgi --factory app:create_app --port {port}"
+    command = f"{how} {serve}" if "GRANIAN" in how else f"{serve} {how}"
+    status, output = run(tmp_path, switched, "sh", "-c", command)
+    assert status == 1
+    assert (
+        "\nSessions are kept in memory, which 2 processes cannot share; fix it with: "
+        "export REDIS_URL=redis://127.0.0.1:6379/0 (or start one: --workers 1)\n"
+    ) in output
+    assert "Traceback" not in output
+
+
+def test_one_process_with_its_memory_is_served(
+    serve_switched: Callable[..., Server],
+) -> None:
+    visitor = Visitor(serve_switched(WEB_CONCURRENCY="1").url + "/")
+    assert [visitor.count() for _ in range(3)] == [1, 2, 3]
 
 
 SLOW = """

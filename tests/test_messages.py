@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import run
+from tests.waiting import free_port
 
 
 def start(project: Path, home: Path, *command: str, **settings: str) -> tuple[int, str]:
@@ -17,7 +18,7 @@ def start(project: Path, home: Path, *command: str, **settings: str) -> tuple[in
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"PORT": "abc"}, "PORT is 'abc', not a whole number from 1 to 65535; "),
+        ({"PORT": "99999"}, "PORT is '99999', not a whole number from 1 to 65535; "),
         ({"REDIS_URL": "foo"}, "REDIS_URL is not a Redis URL: "),
         (
             {"APP_ENV": "production", "SECRET": "", "REDIS_URL": "memory://"},
@@ -72,6 +73,30 @@ def test_an_env_file_that_was_copied_to_another_stage(
     assert "says development, but the environment has another stage's SECRET; " in line
     assert "fix it with: rm .env (on that stage) or unset SECRET (in dev" in line
     assert production["SECRET"] not in line
+
+
+@pytest.mark.parametrize(
+    ("options", "variables"),
+    [
+        (["-w", "3"], {}),
+        (["--workers=3"], {}),
+        ([], {"GUNICORN_CMD_ARGS": "-w 3"}),
+        (["-w3"], {"APP_ENV": "production", "SECRET": "0123456789abcdef" * 4}),
+    ],
+    ids=str,
+)
+def test_several_processes_with_a_memory_each(
+    baked: Path, home: Path, options: list[str], variables: dict[str, str]
+) -> None:
+    """They would count 1, 2, 1, 3, 2."""
+    settings = {"REDIS_URL": "memory://", "PORT": str(free_port())} | variables
+    status, output = start(baked, home, "gunicorn", *options, **settings)
+    assert status == 1
+    assert output.splitlines()[-1] == (
+        "Sessions are kept in memory, which 3 processes cannot share; fix it with: "
+        "export REDIS_URL=redis://127.0.0.1:6379/0 (or start one: --workers 1)"
+    )
+    assert "Traceback" not in output
 
 
 def test_a_port_in_use(baked: Path, home: Path) -> None:

@@ -6,6 +6,7 @@ import socket
 
 from app import env_file
 from app.config import read_settings
+from app.storage import check_processes
 
 env_file.load()
 settings, _ = read_settings(os.environ)  # what is wrong with them, create_app says
@@ -53,7 +54,13 @@ loglevel = settings.log_level.lower()
 
 
 def on_starting(server):  # type: ignore[no-untyped-def] # gunicorn has no types
-    """Say in one sentence that a port is taken; gunicorn would try for five seconds."""
+    """Refuse what cannot work, in one sentence.
+
+    That is several processes with sessions in memory, and a port that is taken, for which
+    gunicorn would try five times.
+    """
+    extensions = getattr(server.app.wsgi(), "extensions", {})
+    check_processes(extensions.get("session_storage"), server.cfg.workers)
     if "GUNICORN_FD" in os.environ or "LISTEN_FDS" in os.environ:
         return  # the sockets are handed over
     for address in server.cfg.address:

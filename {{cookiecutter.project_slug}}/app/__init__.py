@@ -16,7 +16,12 @@ from . import (
 from .config import load_settings, signing_secrets
 from .environment import ConfigurationError
 from .sessions import ServerSideSessionInterface, Storage
-from .storage import open_storage, session_hint
+from .storage import (
+    check_processes,
+    open_storage,
+    processes_of_granian,
+    session_hint,
+)
 
 
 def create_app(storage: Storage | None = None) -> Flask:
@@ -31,6 +36,7 @@ def create_app(storage: Storage | None = None) -> Flask:
     logs.configure(settings.log_level)
     if storage is None:
         storage = open_storage(settings)
+    check_processes(storage, processes_of_granian())
     app = Flask(__name__)
     app.config.from_mapping(settings.for_flask())
     secrets = signing_secrets(settings)

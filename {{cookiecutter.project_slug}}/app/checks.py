@@ -5,7 +5,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 from flask import Flask
@@ -13,23 +13,15 @@ from flask.cli import AppGroup, FlaskGroup
 from redis import Redis, RedisError
 
 from .config import DAY, Settings, read_settings
-from .environment import ConfigurationError, command_to_set
+from .environment import ConfigurationError, Finding, command_to_set
 from .sessions import RedisStorage, Storage, StorageUnavailable
+from .storage import explain
 
 # About 130 were measured for a visit counter's; most sessions hold something more.
 BYTES_PER_SESSION = 250
 
 # What INFO tells, unless the host forbids it or leaves something out.
 TOLD = {"redis_version", "used_memory", "maxmemory", "maxmemory_policy", "maxclients"}
-
-
-class Finding(NamedTuple):
-    """How something is (ok, warning or error), and the command that fixes it."""
-
-    status: str
-    subject: str
-    text: str
-    command: str = ""
 
 
 def init_app(app: Flask, settings: Settings, storage: Storage) -> None:
@@ -44,7 +36,7 @@ def app_to_report(error: ConfigurationError) -> Flask:
         raise error  # no `flask` command, or one of Flask's own
     app = Flask(__name__)
     app.cli = OnlyCheck(error)
-    add_command(app, lambda: [Finding("error", *problem) for problem in error.problems])
+    add_command(app, lambda: [*error.errors])
     return app
 
 
@@ -87,9 +79,9 @@ def check_stage(settings: Settings, storage: Storage) -> Iterator[Finding]:
         yield Finding("ok", "SECRET", "is set, long and random enough")
     else:
         yield Finding("ok", "APP_ENV", "development")
-        _, problems = read_settings({**os.environ, "APP_ENV": "production"})
-        for name, what, command in problems:
-            yield Finding("warning", name, f"{what} (in production)", command)
+        _, errors = read_settings({**os.environ, "APP_ENV": "production"})
+        for _, name, text, command in errors:
+            yield Finding("warning", name, f"{text} (in production)", command)
     if os.environ.get("WEB_CONCURRENCY") == "":
         text = "is empty, with which gunicorn does not start"
         yield Finding(
@@ -121,13 +113,7 @@ def check_storage(settings: Settings, storage: Storage) -> Iterator[Finding]:
         started = time.perf_counter()  # the first one had to connect
         storage.ping()
     except StorageUnavailable as error:
-        text, command = error.reason, ""
-        if "CERTIFICATE_VERIFY_FAILED" in text:
-            text = f"the certificate of Redis is not trusted ({text})"
-            command = command_to_set("REDIS_CA_CERT", "/path/to/ca.pem")
-        elif isinstance(storage, RedisStorage):
-            command = command_to_set("REDIS_URL", "redis://:password@host:6379/0")
-        yield Finding("error", "storage", text, command)
+        yield explain(error, storage, production=settings.production)
         return
     answered = f"answers in {(time.perf_counter() - started) * 1000:.1f} ms"
     if isinstance(storage, RedisStorage) and isinstance(storage.client, Redis):

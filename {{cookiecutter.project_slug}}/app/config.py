@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import env_file
-from .environment import RANDOM_TEXT, ConfigurationError, Problem, Reader
+from .environment import RANDOM_TEXT, ConfigurationError, Finding, Reader
 
 log = logging.getLogger(__name__)
 
@@ -57,15 +57,15 @@ def load_settings(*, own_storage: bool = False) -> Settings:
     With a storage of your own, REDIS_URL may be missing in production too.
     """
     env_file.load()
-    settings, problems = read_settings(os.environ, own_storage=own_storage)
-    if problems:
-        raise ConfigurationError(problems)
+    settings, errors = read_settings(os.environ, own_storage=own_storage)
+    if errors:
+        raise ConfigurationError(*errors)
     return settings
 
 
 def read_settings(
     environ: Mapping[str, str], *, own_storage: bool = False
-) -> tuple[Settings, list[Problem]]:
+) -> tuple[Settings, list[Finding]]:
     """Return the settings and what is wrong with them."""
     reader = Reader(environ)
     redis_url = reader.redis_url(own_storage=own_storage)
@@ -90,7 +90,7 @@ def read_settings(
         log_level=reader.log_level(),
     )
     reader.explain_stage()
-    return settings, reader.problems
+    return settings, reader.errors
 
 
 def signing_secrets(settings: Settings) -> tuple[str, ...]:

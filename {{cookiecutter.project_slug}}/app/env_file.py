@@ -7,7 +7,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
-from .environment import ConfigurationError, Problem
+from .environment import ConfigurationError, Finding
 
 ENV_FILE = Path(__file__).parent.parent / ".env"
 
@@ -56,4 +56,4 @@ def read() -> str:
 
 def refusal(what: str, command: str, name: str = ".env") -> ConfigurationError:
     """Return the exception that ends the start."""
-    return ConfigurationError([Problem(name, what, command)])
+    return ConfigurationError(Finding("error", name, what, command))

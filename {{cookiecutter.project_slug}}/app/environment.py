@@ -14,23 +14,25 @@ HOST = re.compile(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
-class Problem(NamedTuple):
-    """A setting, what is wrong with it, and the command that fixes it."""
+class Finding(NamedTuple):
+    """How something is ("ok", "warning" or "error"), and the command that fixes it."""
 
-    name: str
-    what: str
-    command: str
+    status: str
+    subject: str
+    text: str
+    command: str = ""
 
     def __str__(self) -> str:
-        return f"{self.name} {self.what}; fix it with: {self.command}"
+        fix = f"; fix it with: {self.command}" if self.command else ""
+        return f"{self.subject} {self.text}{fix}"
 
 
 class ConfigurationError(SystemExit):
     """What is wrong, one sentence per line; it ends any process without a traceback."""
 
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("\n".join(map(str, problems)))
-        self.problems = problems
+    def __init__(self, *errors: Finding) -> None:
+        super().__init__("\n".join(map(str, errors)))
+        self.errors = errors
 
 
 def command_to_set(name: str, value: str) -> str:
@@ -40,11 +42,11 @@ def command_to_set(name: str, value: str) -> str:
 
 
 class Reader:
-    """Reads variables, of which an empty one counts as unset, and collects problems."""
+    """Reads variables, of which an empty one counts as unset, and collects errors."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
-        self.problems: list[Problem] = []
+        self.errors: list[Finding] = []
         self.on_heroku = bool(self.get("DYNO"))
         self.stage = self.get("APP_ENV").lower()
         self.production = self.stage != "development"
@@ -55,15 +57,17 @@ class Reader:
     def items(self, name: str) -> list[str]:
         return [item.strip() for item in self.get(name).split(",") if item.strip()]
 
-    def problem(self, name: str, what: str, value: str) -> None:
-        self.problems.append(Problem(name, what, command_to_set(name, value)))
+    def error(self, name: str, text: str, value: str, command: str = "") -> None:
+        """Note what is wrong with a setting, and a value, or a command, that fixes it."""
+        command = command or command_to_set(name, value)
+        self.errors.append(Finding("error", name, text, command))
 
     def number(self, name: str, default: int, least: int = 1, most: int = 2**31) -> int:
         text = self.get(name) or str(default)
         if re.fullmatch("[0-9]{1,10}", text) and least <= int(text) <= most:
             return int(text)
         what = f"is {text!r}, not a whole number from {least} to {most}"
-        self.problem(name, what, str(default))
+        self.error(name, what, str(default))
         return default
 
     def log_level(self) -> str:
@@ -71,14 +75,14 @@ class Reader:
         if text.upper() in LEVELS:
             return text.upper()
         what = f"is {text!r}, but must be one of {', '.join(LEVELS)}"
-        self.problem("LOG_LEVEL", what, "INFO")
+        self.error("LOG_LEVEL", what, "INFO")
         return "INFO"
 
     def hosts(self) -> list[str]:
         hosts = [host.lower() for host in self.items("TRUSTED_HOSTS")]
         for wrong in [host for host in hosts if not HOST.fullmatch(host)]:
             what = f"has {wrong!r}, which is not a host name"
-            self.problem("TRUSTED_HOSTS", what, "www.example.com")
+            self.error("TRUSTED_HOSTS", what, "www.example.com")
         return hosts
 
     def ca_cert(self) -> str | None:
@@ -88,20 +92,20 @@ class Reader:
                 ssl.create_default_context(cafile=path)
         except OSError as error:  # an SSLError is one, too
             what = f"is {path!r}, which holds no certificates ({error.strerror})"
-            self.problem("REDIS_CA_CERT", what, "/path/to/ca.pem")
+            self.error("REDIS_CA_CERT", what, "/path/to/ca.pem")
         return path or None
 
     def secrets(self) -> tuple[str, ...]:
         current, fallbacks = self.get("SECRET"), self.items("SECRET_FALLBACKS")
         if self.production:
             if what := weakness(current):
-                self.problem("SECRET", what, f'"{RANDOM_TEXT}"')
+                self.error("SECRET", what, f'"{RANDOM_TEXT}"')
             for what in filter(None, map(weakness, fallbacks)):
                 command = "unset SECRET_FALLBACKS (or put the right old secret there)"
                 if self.on_heroku:
                     command = f"heroku config:{command}"
                 what = f"holds a secret that {what}"
-                self.problems.append(Problem("SECRET_FALLBACKS", what, command))
+                self.error("SECRET_FALLBACKS", what, "", command)
         return (current, *fallbacks) if current else ()
 
     def redis_url(self, *, own_storage: bool) -> str:
@@ -115,7 +119,7 @@ class Reader:
                 what = f"is not a Redis URL: {error}"
                 if "@" in url:
                     what += "; in a password, / is %2F, ? is %3F and # is %23"
-                self.problem("REDIS_URL", what, example)
+                self.error("REDIS_URL", what, example)
         elif own_storage or not self.production:
             pass
         elif self.on_heroku:
@@ -124,24 +128,20 @@ class Reader:
                 "heroku addons:wait, or, if `heroku addons` lists no heroku-redis, "
                 "heroku addons:create heroku-redis:mini --wait"
             )
-            self.problems.append(Problem("REDIS_URL", what, command))
+            self.error("REDIS_URL", what, "", command)
         else:
             what = "is not set, but production keeps the sessions there"
-            self.problem("REDIS_URL", what, example)
+            self.error("REDIS_URL", what, example)
         return url
 
     def explain_stage(self) -> None:
         """If anything is wrong, say first why this counts as production."""
         unclear = self.stage or self.get("SECRET").startswith("dev-")
-        if (
-            self.problems
-            and unclear
-            and self.stage not in ("development", "production")
-        ):
+        if self.errors and unclear and self.stage not in ("development", "production"):
             what = f"is {self.stage!r}" if self.stage else "is not set"
             what += ", so this counts as production"
             command = "export APP_ENV=development (in development)"
-            self.problems.insert(0, Problem("APP_ENV", what, command))
+            self.errors.insert(0, Finding("error", "APP_ENV", what, command))
 
 
 def weakness(secret: str) -> str | None:

@@ -13,7 +13,6 @@ import click
 from flask import has_request_context, request
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9+/=._-]{1,200}")
-COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # flask run has some
 PLAIN = re.compile(r"[!#-<>-~]+")  # what needs no quotes: no space, quote or =
 
 
@@ -26,7 +25,7 @@ class LogfmtFormatter(logging.Formatter):
             level=record.levelname.lower(),
             logger=record.name,
             request_id=request_id(request.environ) if has_request_context() else None,
-            message=COLOURS.sub("", record.getMessage()),
+            message=record.getMessage(),
         )
         if record.exc_info:
             # Indented, so that no line of an exception's text can pass for an event.
@@ -41,6 +40,8 @@ def configure(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr if in_command else sys.stdout)
     handler.setFormatter(LogfmtFormatter())
     logging.basicConfig(level=level, handlers=[handler])
+    # As users of `flask run` know it: its address on a line of its own.
+    logging.getLogger("werkzeug").propagate = False
 
 
 def logfmt(**fields: object) -> str:

@@ -1,20 +1,26 @@
 """Where sessions are kept: in Redis, or in memory until there is one."""
 
 import logging
+import os
+import sys
+from argparse import ArgumentParser
 
 from .config import Settings
-from .sessions import MemoryStorage, RedisStorage, Storage
+from .environment import ConfigurationError, Finding, command_to_set
+from .sessions import MemoryStorage, RedisStorage, Storage, StorageUnavailable
 from .sessions.storage.connect import connect
 
 log = logging.getLogger(__name__)
 
+EXAMPLE = "redis://127.0.0.1:6379/0"
+
 
 def open_storage(settings: Settings) -> Storage:
-    """Return the storage that REDIS_URL names; nothing is connected yet."""
+    """Return the storage that REDIS_URL names; in development, say if it is away."""
     if not settings.redis_url:
         log.warning(
             "Sessions are kept in memory, by one process, and go when it stops; "
-            "keep them in Redis with: export REDIS_URL=redis://127.0.0.1:6379/0"
+            f"keep them in Redis with: export REDIS_URL={EXAMPLE}"
         )
         return MemoryStorage()
     client = connect(
@@ -23,12 +29,51 @@ def open_storage(settings: Settings) -> Storage:
         verify=settings.redis_tls_verify,
         ca_cert=settings.redis_ca_cert,
     )
-    return RedisStorage(client)
+    storage = RedisStorage(client)
+    try:
+        if not settings.production:
+            storage.ping()
+    except StorageUnavailable as error:
+        log.warning("%s", explain(error, storage, production=False))
+    return storage
+
+
+def explain(
+    error: StorageUnavailable, storage: Storage, *, production: bool
+) -> Finding:
+    """Say what is wrong with a storage, and what fixes it."""
+    if not isinstance(storage, RedisStorage):
+        return Finding("error", "storage", error.reason)
+    text = f"names a Redis that cannot be used ({error.reason})"
+    command = command_to_set("REDIS_URL", "redis://:password@host:6379/0")
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        command = command_to_set("REDIS_CA_CERT", "/path/to/ca.pem")
+    elif not production and "Auth" not in text:
+        command = "redis-server (to start one) or export REDIS_URL= (to do without)"
+    return Finding("error", "REDIS_URL", text, command)
+
+
+def check_processes(storage: object, processes: int) -> None:
+    """Refuse several processes that keep sessions in memory: each would count alone."""
+    if isinstance(storage, MemoryStorage) and processes > 1:
+        text = f"are kept in memory, which {processes} processes cannot share"
+        command = f"{command_to_set('REDIS_URL', EXAMPLE)} (or start one: --workers 1)"
+        raise ConfigurationError(Finding("error", "Sessions", text, command))
+
+
+def processes_of_granian() -> int:
+    """Return how many workers Granian starts; only its command line tells them."""
+    if "granian" not in sys.modules:
+        return 1
+    parser = ArgumentParser(add_help=False, allow_abbrev=False)
+    default = os.environ.get("GRANIAN_WORKERS") or "1"
+    parser.add_argument("--workers", type=int, default=default)
+    return int(parser.parse_known_args()[0].workers)
 
 
 def session_hint(settings: Settings, storage: Storage) -> str | None:
     """Return what the page tells the developer, and nobody else."""
     where = f"by {type(storage).__name__}"
     if isinstance(storage, MemoryStorage):
-        where = "in memory until you set REDIS_URL"
+        where = "in memory and go when the server stops: set REDIS_URL"
     return None if settings.production else f"Sessions are kept {where}."

@@ -2,16 +2,20 @@
 
 import json
 import logging
+import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from dotenv import dotenv_values
 from flask import Flask
 from flask.testing import FlaskClient
 
 from app.logs import LogfmtFormatter, logfmt
-from tests.conftest import Server
+from tests.conftest import PROJECT, Server, free_port
 
 
 def test_quotes_what_would_break_a_line() -> None:
@@ -24,7 +28,7 @@ def test_a_record_tells_the_request_it_belongs_to(app: Flask) -> None:
         {
             "name": "shop",
             "levelname": "INFO",
-            "msg": "\x1b[31m%s sold\x1b[0m",
+            "msg": "%s sold",
             "args": ("one",),
             "created": 0.0,
         }
@@ -49,6 +53,29 @@ def test_a_failing_view_is_a_500_with_its_traceback_in_the_log(
     )
     assert "ZeroDivisionError" in caplog.text
     assert "ZeroDivisionError" not in answer.text
+
+
+def test_flask_run_tells_its_address_on_a_line_of_its_own() -> None:
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flask", "run"],
+        cwd=PROJECT,
+        env=os.environ | {"PORT": str(port)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout
+    with process.stdout as lines:
+        told = next(line for line in lines if str(port) in line)
+        process.terminate()
+    process.wait()
+    assert told == f" * Running on http://127.0.0.1:{port}\n"
+
+
+def test_flask_run_serves_where_gunicorn_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PORT")
+    assert dotenv_values(PROJECT / ".flaskenv")["FLASK_RUN_PORT"] == "8000"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 """The app as it runs: gunicorn with two processes and threads, and a real Valkey."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from signal import SIGKILL
@@ -7,7 +10,7 @@ from signal import SIGKILL
 import pytest
 from redis import Redis
 
-from tests.conftest import Server
+from tests.conftest import PROJECT, Server
 
 StartServer = Callable[..., Server]
 
@@ -26,6 +29,28 @@ def test_counts_in_memory_by_one_process_and_says_so(
     visitor = server.visitor()
     assert [visitor.count() for _ in range(20)] == list(range(1, 21))
     assert "Sessions are kept in memory" in server.log[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "more"),
+    [(["-w", "2"], ""), ([], "--workers=2")],
+    ids=["flag", "variable"],
+)
+def test_several_processes_do_not_start_with_a_memory_each(
+    options: list[str], more: str
+) -> None:
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:0", *options],
+        cwd=PROJECT,
+        env=os.environ | {"GUNICORN_CMD_ARGS": more},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "Sessions are kept in memory, which 2 processes cannot"
+    )
 
 
 def test_the_count_goes_on_after_a_crash(

