@@ -17,15 +17,9 @@ import flask
 
 from .interface import ServerSideSessionInterface
 from .session import Session
-from .storage import (
-    ENDED_FOR,
-    MemoryStorage,
-    RedisStorage,
-    SessionEnded,
-    Storage,
-    StorageUnavailable,
-    add,
-)
+from .storage.base import ENDED_FOR, SessionEnded, Storage, StorageUnavailable, add
+from .storage.memory import MemoryStorage
+from .storage.redis import RedisStorage
 
 # flask.session, with its type
 session = cast(Session, flask.session)

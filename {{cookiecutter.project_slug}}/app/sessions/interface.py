@@ -12,7 +12,7 @@ from .record import Record
 from .session import Session
 from .signer import Signer
 from .states import Cookie
-from .storage import Storage, StorageUnavailable
+from .storage.base import Storage, StorageUnavailable
 
 
 class ServerSideSessionInterface(SessionInterface):

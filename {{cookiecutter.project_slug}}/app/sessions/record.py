@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from .signer import storage_key
 from .states import Cookie, Fate, State
-from .storage import SessionEnded, Storage, StorageUnavailable
+from .storage.base import SessionEnded, Storage, StorageUnavailable
 
 Fields = Mapping[str, str]
 Changes = Mapping[str, str | None]  # None: the field is removed
@@ -99,7 +99,7 @@ class Record:
         if self.fate is Fate.RENEW:
             self.load()
         elif self.state is State.UNASKED:
-            self._ask(self._storage.load)
+            self.reload()
         copy = merged(self.fields, changes)
         if self.fate is Fate.RENEW and not copy:
             self._save(changes)

@@ -9,7 +9,7 @@ from flask.sessions import SessionMixin
 
 from .record import Record
 from .states import Fate, State
-from .storage import INT64, add
+from .storage.base import INT64, add
 from .values import check_key, decode, encode
 
 GONE = object()  # the value of a key that was deleted
