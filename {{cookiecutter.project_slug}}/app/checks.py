@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import click
@@ -13,7 +13,7 @@ from flask.cli import AppGroup, FlaskGroup
 from redis import Redis, RedisError
 
 from .config import DAY, Settings, read_settings
-from .environment import ConfigurationError, Finding, command_to_set
+from .environment import ConfigurationError, Finding, command_to_set, command_to_unset
 from .sessions import RedisStorage, Storage, StorageUnavailable
 from .storage import explain
 
@@ -26,41 +26,37 @@ TOLD = {"redis_version", "used_memory", "maxmemory", "maxmemory_policy", "maxcli
 
 def init_app(app: Flask, settings: Settings, storage: Storage) -> None:
     """Add `flask check`, which Heroku runs before a release goes live."""
-    add_command(app, lambda: [*check_stage(settings, storage)])
+    add_command(app, lambda: check_stage(settings, storage))
 
 
 def app_to_report(error: ConfigurationError) -> Flask:
-    """Return an app without anything but `flask check`; raise for any other command."""
+    """Return an app with nothing but `flask check`; raise for any other command."""
+
+    class Commands(AppGroup):
+        def get_command(
+            self, ctx: click.Context, cmd_name: str
+        ) -> click.Command | None:
+            if cmd_name not in self.commands:
+                raise error
+            return super().get_command(ctx, cmd_name)
+
     context = click.get_current_context(silent=True)
     if not (context and isinstance(context.command, FlaskGroup)):
         raise error  # no `flask` command, or one of Flask's own
     app = Flask(__name__)
-    app.cli = OnlyCheck(error)
-    add_command(app, lambda: [*error.errors])
+    app.cli = Commands()
+    add_command(app, lambda: error.errors)
     return app
 
 
-class OnlyCheck(AppGroup):
-    """The commands of an app that cannot start: all but `check` say why."""
-
-    def __init__(self, error: ConfigurationError) -> None:
-        super().__init__()
-        self.error = error
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.commands:
-            raise self.error
-        return super().get_command(ctx, cmd_name)
-
-
-def add_command(app: Flask, find: Callable[[], list[Finding]]) -> None:
+def add_command(app: Flask, find: Callable[[], Iterable[Finding]]) -> None:
     """Add `flask check`, which prints what is found."""
 
     @app.cli.command()
     @click.option("--format", "style", type=click.Choice(["table", "json"]))
     def check(style: str | None) -> None:
         """Check that the app can serve with these settings; fail if it cannot."""
-        findings = find()
+        findings = [*find()]
         if style == "json":
             rows = [finding._asdict() for finding in findings]
             click.echo(json.dumps(rows, indent=2))
@@ -84,14 +80,10 @@ def check_stage(settings: Settings, storage: Storage) -> Iterator[Finding]:
             yield Finding("warning", name, f"{text} (in production)", command)
     if os.environ.get("WEB_CONCURRENCY") == "":
         text = "is empty, with which gunicorn does not start"
-        yield Finding(
-            "error", "WEB_CONCURRENCY", text, command_to_set("WEB_CONCURRENCY", "2")
-        )
-    older = len(settings.secrets) - 1
-    if older > 0:
-        yield Finding(
-            "ok", "SECRET_FALLBACKS", f"{older} older secrets are still valid"
-        )
+        command = command_to_unset("WEB_CONCURRENCY")
+        yield Finding("error", "WEB_CONCURRENCY", text, command)
+    if older := settings.secrets[1:]:
+        yield Finding("ok", "SECRET_FALLBACKS", f"{len(older)} older, still valid")
     name, secure = settings.cookie_name, "Secure, " if settings.production else ""
     yield Finding("ok", "cookie", f"{name}: {secure}HttpOnly, SameSite=Lax, Path=/")
     idle, lifetime = settings.idle_timeout / DAY, settings.lifetime / DAY

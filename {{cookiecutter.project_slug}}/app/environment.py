@@ -41,6 +41,11 @@ def command_to_set(name: str, value: str) -> str:
     return f"{setter} {name}={value}"
 
 
+def command_to_unset(name: str) -> str:
+    """Return the command that removes a variable on the host this runs on."""
+    return f"{'heroku config:' if os.environ.get('DYNO') else ''}unset {name}"
+
+
 class Reader:
     """Reads variables, of which an empty one counts as unset, and collects errors."""
 
@@ -52,13 +57,14 @@ class Reader:
         self.production = self.stage != "development"
 
     def get(self, name: str) -> str:
-        return self.environ.get(name, "").strip()
+        raw = os.fsencode(self.environ.get(name, "").strip())
+        return raw.decode(errors="replace")
 
     def items(self, name: str) -> list[str]:
         return [item.strip() for item in self.get(name).split(",") if item.strip()]
 
-    def error(self, name: str, text: str, value: str, command: str = "") -> None:
-        """Note what is wrong with a setting, and a value, or a command, that fixes it."""
+    def error(self, name: str, text: str, value: str = "", command: str = "") -> None:
+        """Note what is wrong with a setting, and the value, or command, that fixes it."""
         command = command or command_to_set(name, value)
         self.errors.append(Finding("error", name, text, command))
 
@@ -101,11 +107,10 @@ class Reader:
             if what := weakness(current):
                 self.error("SECRET", what, f'"{RANDOM_TEXT}"')
             for what in filter(None, map(weakness, fallbacks)):
-                command = "unset SECRET_FALLBACKS (or put the right old secret there)"
-                if self.on_heroku:
-                    command = f"heroku config:{command}"
+                command = command_to_unset("SECRET_FALLBACKS")
+                command += " (or put the right old secret there)"
                 what = f"holds a secret that {what}"
-                self.error("SECRET_FALLBACKS", what, "", command)
+                self.error("SECRET_FALLBACKS", what, command=command)
         return (current, *fallbacks) if current else ()
 
     def redis_url(self, *, own_storage: bool) -> str:
@@ -120,16 +125,14 @@ class Reader:
                 if "@" in url:
                     what += "; in a password, / is %2F, ? is %3F and # is %23"
                 self.error("REDIS_URL", what, example)
-        elif own_storage or not self.production:
-            pass
-        elif self.on_heroku:
+        elif self.production and not own_storage and self.on_heroku:
             what = "is not set: the Redis add-on is still being made, or there is none"
             command = (
                 "heroku addons:wait, or, if `heroku addons` lists no heroku-redis, "
                 "heroku addons:create heroku-redis:mini --wait"
             )
-            self.error("REDIS_URL", what, "", command)
-        else:
+            self.error("REDIS_URL", what, command=command)
+        elif self.production and not own_storage:
             what = "is not set, but production keeps the sessions there"
             self.error("REDIS_URL", what, example)
         return url
@@ -150,10 +153,11 @@ def weakness(secret: str) -> str | None:
         return "is not set, but it signs the cookies"
     if secret.startswith("dev-"):
         return "was made for development, but each stage gets its own"
+    if "\ufffd" in secret:
+        return "is not UTF-8"
     if any(word in secret.lower() for word in PLACEHOLDERS):
         return "is a placeholder that anyone can guess"
     if len(secret) < 32:
         return f"is too short ({len(secret)} characters, at least 32 are needed)"
-    if len(set(secret)) < 10:
-        return "has too few different characters to be random"
-    return None
+    few = len(set(secret)) < 10
+    return "has too few different characters to be random" if few else None

@@ -211,4 +211,4 @@ def test_fails_for_an_empty_number_of_processes_which_gunicorn_cannot_read(
     monkeypatch.setenv("WEB_CONCURRENCY", "")
     result = check()
     assert result.exit_code == 1
-    assert "WEB_CONCURRENCY=2" in result.output
+    assert "unset WEB_CONCURRENCY" in result.output

@@ -162,6 +162,7 @@ def test_an_env_file_for_development_goes_with_secrets_of_development(
         ("change-me-" + GOOD, "placeholder"),
         (GOOD[:31], "is too short (31 characters, at least 32 are needed)"),
         ("abc" * 20, "too few different characters"),
+        (os.fsdecode(b"\xff\xfe" + GOOD.encode()), "is not UTF-8"),
     ],
 )
 @pytest.mark.parametrize("name", ["SECRET", "SECRET_FALLBACKS"])
@@ -215,6 +216,14 @@ def test_a_project_without_its_env_file_says_so(
         "APP_ENV is not set, and neither is SECRET, so this counts as production; "
         "fix it with: echo APP_ENV=development >> .env"
     )
+
+
+@pytest.mark.parametrize("name", ["SECRET", "SECRET_FALLBACKS", "REDIS_URL"])
+def test_bytes_that_are_no_text_are_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, os.fsdecode(b"redis://:\xff\xfe@127.0.0.1:1"))
+    assert create_app().test_client().get("/healthz").status_code == 200
 
 
 def test_development_does_without_a_secret(
