@@ -28,6 +28,9 @@ REPORTED = {
     "some slots of a Cluster are away, and it requires all (CLUSTERDOWN)": "test_a_cluster_that_wants_all_slots_is_away_until_they_are_served_again",
     "a replica of a Cluster is promoted": "test_a_promoted_replica_takes_over",
     "a server joins a Cluster": "test_a_server_that_joins_a_cluster_is_used_without_a_restart",
+    "some slots of a Cluster are away, and it does not require all": "test_a_slot_that_nobody_holds_concerns_only_the_sessions_in_it",
+    "a process starts while a server of a Cluster hangs": "test_a_process_that_starts_while_a_server_hangs_serves_all_others",
+    "a Cluster's address in `REDIS_URL` is out of date": "test_an_address_of_a_cluster_where_nobody_is_does_no_harm",
     "slots of a Cluster move": "test_counts_stay_exact_while_slots_of_a_cluster_move",
     "a worker is killed": "test_the_others_go_on_and_a_new_one_comes[killed]",
     "a worker hangs (--timeout 2)": "test_the_others_go_on_and_a_new_one_comes[hangs]",
@@ -88,6 +91,10 @@ IN_THE_APP = {
     "a firewall forgets idle connections": (
         "503 for one request, after 1 s",
         "test_idle_connections_that_were_swallowed_cost_one_time_out",
+    ),
+    "40 clients send a byte at a time": (
+        "nothing: a request gets a thread once it is complete",
+        "test_the_slow_stop_nobody",
     ),
     "the app is killed": (
         "the count goes on when it is started again",

@@ -80,7 +80,7 @@ def test_a_cluster_that_wants_all_slots_is_away_until_they_are_served_again(
 
 
 def test_a_slot_that_nobody_holds_concerns_only_the_sessions_in_it(
-    serve: Callable[..., Server],
+    serve: Callable[..., Server], report: Report
 ) -> None:
     with cluster(3, **{COVERAGE: "no"}) as nodes:
         server = serve(REDIS_URL=url_of(nodes))
@@ -98,6 +98,10 @@ def test_a_slot_that_nobody_holds_concerns_only_the_sessions_in_it(
         lines = [line for node in nodes for line in lines_of(server, node)]
         assert 1 <= len(lines) <= len(nodes)
         assert all("fails: ClusterDownError" in line for line in lines)
+    report(
+        "some slots of a Cluster are away, and it does not require all",
+        "503 for the sessions in them, and for nobody else",
+    )
 
 
 def test_a_promoted_replica_takes_over(
