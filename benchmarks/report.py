@@ -59,6 +59,18 @@ Known visitors of this template. The processes, Redis and the visitors share all
 so a second process adds less than it would on a server of its own. The ratio is to one process
 with as many connections.
 """,
+    "many": """\
+## Many at once, and slow ones
+
+What eight visitors notice who come some 15 times a second each, every other time with a new
+connection: the median, and the longest, until the answer is complete. One process, four threads.
+Idle connections have had one answer and are kept open. Slow clients send a byte a second.
+
+*gunicorn's gthread* is the same app with gunicorn's own worker and its 1,000 connections: further
+ones are closed after the answer. nginx has the generated project's settings and one process; it
+closes the oldest of more than 768 connections. Granian takes 10,000 connections here, and
+nobody any more: it closes none to make room, until it has idled for 30 seconds.
+""",
     "profile": """\
 ## Where the time goes
 

@@ -12,7 +12,7 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from benchmarks import growth, profile, report, servers, visits, workers
+from benchmarks import growth, many, profile, report, servers, visits, workers
 from benchmarks.apps import BUILD
 from benchmarks.machine import describe
 from benchmarks.rounds import ROUNDS, Results, explain
@@ -22,6 +22,7 @@ PARTS = {
     "growth": growth.measure,
     "servers": servers.measure,
     "workers": workers.measure,
+    "many": many.measure,
     "profile": profile.measure,
 }
 

@@ -3,7 +3,7 @@
 from statistics import median
 from typing import Any
 
-from benchmarks import growth, servers, workers
+from benchmarks import growth, many, servers, workers
 from benchmarks.rounds import Measure, Results, middle, ratio, times
 
 
@@ -62,15 +62,24 @@ def of_servers(part: Results) -> list[str]:
 
 def of_workers(part: Results) -> list[str]:
     """Return a row for each number of processes."""
-    lines = head("processes", *[f"{many} connections" for many in workers.CONNECTIONS])
+    lines = head("processes", *[f"{at} connections" for at in workers.CONNECTIONS])
     for number in workers.PROCESSES:
         row = [str(number)]
-        for many in workers.CONNECTIONS:
-            own, one = f"{number} / {many}", f"{workers.PROCESSES[0]} / {many}"
+        for at in workers.CONNECTIONS:
+            own, one = f"{number} / {at}", f"{workers.PROCESSES[0]} / {at}"
             beside = times(ratio(part["found"], own, one)) if own != one else ""
             texts = spread(part["found"].get(own, [])), beside
             row.append(", ".join(filter(None, texts)))
         lines.append(cells(*row))
+    return lines
+
+
+def of_many(part: Results) -> list[str]:
+    """Return a row for each load, with what visitors notice of it on each server."""
+    lines = head("beside the visitors", *many.SERVERS)
+    for load in many.LOADS:
+        rows = [part["found"].get(f"{name} / {load}") for name in many.SERVERS]
+        lines.append(cells(load, *[many.tell(r) if r else "not run" for r in rows]))
     return lines
 
 
@@ -101,6 +110,7 @@ PARTS = {
     "growth": of_growth,
     "servers": of_servers,
     "workers": of_workers,
+    "many": of_many,
     "profile": of_profile,
 }
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from tests.conftest import Report, Server, Visitor, valkey, workers_of
-from tests.raw import SESSION, Stream, connect, request, talk
+from tests.raw import SESSION, Stream, dripping, request, talk
 from tests.waiting import wait_until
 
 
@@ -103,15 +103,10 @@ def test_requests_that_come_all_at_once_are_answered_in_turn(server: Server) -> 
     assert counts == list(range(2, 22))
 
 
-def test_the_slow_do_not_hold_up_the_others(server: Server) -> None:
-    """As long as some threads are free; before more of them stands the host's router."""
-    slow = [connect(server.url) for _ in range(3)]
-    for connection in slow:
-        connection.sendall(request("/reset", "POST", Content_Length="1000") + b"a")
-    visitor = Visitor(server.url)
-    assert [visitor.count() for _ in range(20)] == list(range(1, 21))
-    for connection in slow:
-        connection.close()
+def test_the_slow_hold_up_nobody(server: Server) -> None:
+    with dripping(server.url, "headers", 100), dripping(server.url, "bodies", 100):
+        visitor = Visitor(server.url)
+        assert [visitor.count() for _ in range(20)] == list(range(1, 21))
 
 
 def test_forged_cookies_never_reach_redis(

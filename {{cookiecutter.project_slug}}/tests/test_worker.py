@@ -92,6 +92,30 @@ def test_what_does_not_arrive_in_time_is_given_up(start_server: StartServer) -> 
     assert not any("TIMEOUT" in line for line in server.log)  # no worker was replaced
 
 
+def test_what_is_too_large_is_refused_at_once(start_server: StartServer) -> None:
+    with connect(start_server()) as connection:
+        connection.sendall(PARTS["a body that is too large"])
+        assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
+
+
+def test_large_bodies_together_do_not_fill_the_memory(
+    start_server: StartServer,
+) -> None:
+    """The latest are given up."""
+    server = start_server("tests.probe:create_app()")
+    body = bytes(2**20)
+    with ExitStack() as stack:
+        connections = [stack.enter_context(connect(server)) for _ in range(70)]
+        for connection in connections:
+            with suppress(OSError):  # the server may have closed it
+                connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(body))
+                connection.sendall(body[1:])
+        with suppress(ConnectionResetError):
+            assert connections[-1].recv(1000) == b""
+        connections[0].sendall(body[:1])
+        assert body_on(connections[0]) == b'{"bytes":1048576}\n'
+
+
 def test_a_stop_waits_for_a_request_that_has_begun(start_server: StartServer) -> None:
     server = start_server("tests.probe:create_app()")
     with connect(server) as silent, connect(server) as begun:
