@@ -109,11 +109,10 @@ def only_compares(by_cruft: bool) -> bool:
 
 def folder() -> str:
     """Return this folder as seen from where the user is, if the shell has told."""
-    here, there = Path.cwd(), os.environ.get("PWD", "")
-    seen = (
-        os.path.relpath(here, os.path.realpath(there)) if Path(there).is_dir() else ""
-    )
-    return shlex.quote(seen or here.name)
+    here, there = Path.cwd(), os.environ.get("PWD")
+    if there and Path(there).is_dir():
+        return shlex.quote(os.path.relpath(here, os.path.realpath(there)))
+    return here.name
 
 
 def main(answers: dict[str, str], by_cruft: bool) -> None:

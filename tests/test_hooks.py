@@ -183,9 +183,22 @@ def test_says_what_to_do_next(bake: Baker) -> None:
 
 
 @pytest.mark.usefixtures("git_user")
+@pytest.mark.parametrize(
+    ("place", "typed"),
+    [(".", "cd 'my projects/visit-counter'"), ("my projects", "cd visit-counter")],
+)
 def test_names_the_folder_as_the_user_sees_it(
-    template: Path, tmp_path: Path, home: Path
+    template: Path, tmp_path: Path, home: Path, place: str, typed: str
 ) -> None:
     there = tmp_path / "my projects"
-    baked = run_cookiecutter(template, there, home, answers={}, PWD=str(tmp_path))
-    assert commands(baked.output)[0] == "cd 'my projects/visit-counter'"
+    place = str(tmp_path / place)
+    baked = run_cookiecutter(template, there, home, answers={}, PWD=place)
+    assert commands(baked.output)[0] == typed
+
+
+@pytest.mark.usefixtures("git_user")
+def test_names_the_folder_alone_where_no_shell_has_told_more(
+    template: Path, tmp_path: Path, home: Path
+) -> None:
+    baked = run_cookiecutter(template, tmp_path / "x", home, answers={}, PWD="")
+    assert commands(baked.output)[0] == "cd visit-counter"
