@@ -128,4 +128,6 @@ $(SUITES): tests/suites/requirements.txt tests/suites/fetch.py
 	@$(BIN)/python -m tests.suites.fetch
 	@touch $@
 
+# A virtual environment that was left half-made would never be completed.
+.DELETE_ON_ERROR:
 .PHONY: help run test browser suites newest faults soak chaos screenshots bench check format lock clean

@@ -20,10 +20,23 @@ exec {os.path.realpath(sys.executable)} "$@"
 """
 
 
+# Like Debian's without its package python3-venv: leaves an environment without pip.
+WITHOUT_VENV = f"""#!/bin/sh
+[ "$2" != venv ] || set -- "$@" --without-pip
+{os.path.realpath(sys.executable)} "$@" && [ "$2" != venv ]
+"""
+
+
 def make(project: Path, target: str, home: Path) -> str:
     status, output = run(home, project, "make", target)
     assert status == 0, output
     return output
+
+
+def program(path: Path, text: str) -> Path:
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
 
 
 @pytest.fixture
@@ -71,9 +84,7 @@ def test_says_which_python_it_takes_in_spite_of_pyenv(
 ) -> None:
     project = bake(init_git="no").project
     (project / ".python-version").write_text("3.99\n")
-    (tmp_path / "python3").write_text(SHIM)
-    (tmp_path / "python3").chmod(0o755)
-    path = f"{tmp_path}:/usr/bin:/bin"
+    path = f"{program(tmp_path / 'python3', SHIM).parent}:/usr/bin:/bin"
     command = ["make", ".venv/bin/python", f"UV={UV}"]
     status, output = run(home, project, *command, PATH=path)
     assert status == 0, output
@@ -94,3 +105,17 @@ def test_says_which_python_it_needs(bake: Baker, home: Path, python: str) -> Non
     assert status == 2
     assert "Python 3.11 or newer is needed; name one: make run PYTHON=" in output
     assert "Traceback" not in output
+
+
+def test_makes_the_environment_anew_if_that_failed(
+    bake: Baker, home: Path, tmp_path: Path
+) -> None:
+    project = bake(init_git="no").project
+    python = program(tmp_path / "python", WITHOUT_VENV)
+    for _ in range(2):
+        status, output = run(
+            home, project, "make", ".venv/run", f"PYTHON={python}", "UV="
+        )
+        assert status == 2
+        assert "Making .venv" in output
+        assert "Installing" not in output
