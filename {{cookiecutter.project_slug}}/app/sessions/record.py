@@ -30,7 +30,7 @@ class Record:
         self._failure: StorageUnavailable | None = None
         self.has_cookie = session_id is not None
         self.id = session_id or ""
-        self.key = storage_key(self.id)
+        self.key = storage_key(self.id) if session_id else ""
         self.fields: dict[str, str] = {}  # what the record holds, as far as known
         self.state = State.UNASKED if session_id else State.ABSENT
         self.fate, self.cookie = Fate.KEEP, Cookie.KEEP
