@@ -63,3 +63,12 @@ def test_fits_the_time_limits_of_heroku(baked: Path, home: Path) -> None:
     assert config["control_socket_disable"] == "True"
     assert config["max_requests"] == "0"
     assert config["accesslog"] == "-"
+
+
+def test_takes_as_many_connections_as_there_may_be_files(
+    baked: Path, home: Path
+) -> None:
+    show = "ulimit -n 500; exec .venv/bin/gunicorn --print-config"
+    status, output = run(home, baked, "sh", "-c", show)
+    assert status == 0, output
+    assert re.search(r"^worker_connections += 400$", output, re.MULTILINE)
