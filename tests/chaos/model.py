@@ -98,7 +98,7 @@ class Step:
             )
         elif self.kind == FORGET:
             unknown = Data(((VIEWS, self.count),), count_lost=True, values_lost=True)
-            yield frozenset((label, unknown) for label in self.labels)
+            yield frozenset((label, unknown) for label in {*sessions, *self.labels})
         elif self.label in sessions:
             for data, new in self._change(sessions[self.label]):
                 changed = _put(state, self.label, data)

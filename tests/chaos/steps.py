@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from tests.chaos.history import (
@@ -120,6 +121,13 @@ def _split(steps: list[Step], fault: Fault) -> list[Step]:
         labels=tuple({step.new or step.label for step in until} - {""}),
         count=max(counts, default=0),
     )
-    before = [step for step in until if (step.request or step).end < fault.start]
+    before, under_way = [], []
+    for step in until:
+        if (step.request or step).end < fault.start:
+            before.append(step)
+        elif step.start < fault.start or step.end > fault.end:
+            # It may take effect before that time, or after it.
+            start = step.start if step.start < fault.start else fault.end
+            under_way.append(replace(step, start=start, end=FOREVER, must=False))
     after = [step for step in steps if step.start > fault.end]
-    return [*before, forget, *after]
+    return [*before, forget, *under_way, *after]

@@ -239,6 +239,24 @@ def test_a_failover_may_lose_a_suffix_of_the_counts_but_only_once() -> None:
     assert findings(*before, count(7, 8, 2)) == CONTRADICTION
 
 
+def test_sessions_outlive_two_failovers_with_two_masters_each() -> None:
+    faults = tuple(
+        Fault("failover", "master", n, n + 3, loses=True, splits=True) for n in (2, 6)
+    )
+    requests = replace(FIRST, start=2.5, end=2.7), count(12, 13, 2), count(14, 15, 3)
+    assert findings(*requests, faults=faults) == []
+    assert findings(*requests, count(16, 17, 3), faults=faults) == CONTRADICTION
+
+
+def test_what_is_under_way_when_two_masters_take_writes_may_count_before_and_after() -> (
+    None
+):
+    fault = Fault("failover", "master", 5, 9, loses=True, splits=True)
+    before = count(3, 6, 2), at(3.5, 4, READ, {"views": 2})
+    after = count(10, 11, 7), count(8, 12, 8), count(13, 14, 9)
+    assert findings(FIRST, *before, *after, faults=(fault,)) == []
+
+
 def test_a_logout_may_be_lost_by_a_failover() -> None:
     failover = Fault("failover", "master", 2, 6, loses=True)
     requests = FIRST, logout(2, 3), count(7, 8, 2), at(9, 10, READ, {"views": 2})
