@@ -49,20 +49,23 @@ class Cluster:
 
     def ask(self, key: str, *command: str | int) -> Any:
         """Ask the server that holds a key: see Server."""
-        slot, asking = key_slot(key.encode()), False
-        if slot not in self._owners:
+        slot = key_slot(key.encode())
+        server = self._owners.get(slot)
+        if server is None:
             self._find_owners()
-        server = self._owners.get(slot) or self._any()[0]
+            server = self._owners.get(slot) or self._any()[0]
+        how: dict[str, bool] = {}
         for _ in range(HOPS):
             try:
-                return server.ask(key, *command, asking=asking)
+                return server.ask(key, *command, **how)
             except TryAgainError:
                 time.sleep(0.05)
             except AskError as error:
-                asking = not isinstance(error, MovedError)
                 server = self._server(error.host or server.address[0], error.port)
-                if not asking:
-                    self._owners[slot] = server
+                if isinstance(error, MovedError):
+                    self._owners[slot], how = server, {}
+                else:
+                    how = {"asking": True}
             except StorageUnavailable:
                 if not server.breaker.works:
                     self._find_owners()
