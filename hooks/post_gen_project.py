@@ -90,9 +90,9 @@ def first_commit(by_cruft: bool) -> tuple[str, list[str]]:
     # Without useConfigOnly git would guess an address from the name of the machine.
     commit = "commit", "--quiet", "--message", MESSAGE
     if git("-c", "user.useConfigOnly=true", *commit).returncode == 0:
-        amend = [f"{add}git commit --amend --no-edit"] if by_cruft else []
+        amend = [f"{add}git commit --quiet --amend --no-edit"] if by_cruft else []
         return f"{said}, with a first commit.", amend
-    again = f'{add}git commit -m "{MESSAGE}"'
+    again = f'{add}git commit --quiet -m "{MESSAGE}"'
     if git("config", "user.email").stdout:
         return f"{said}, but git refused the first commit.", [again]
     name = 'git config --global user.name "You"'

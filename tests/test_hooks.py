@@ -117,7 +117,7 @@ def test_a_commit_that_git_refuses_is_left_to_type(bake: Baker, home: Path) -> N
         config.write("[commit]\ngpgsign = true\n[gpg]\nprogram = false\n")
     output = bake().output
     assert "git refused the first commit" in output
-    assert 'git commit -m "Start from the template"' in commands(output)
+    assert 'git commit --quiet -m "Start from the template"' in commands(output)
     assert "user.name" not in output
 
 
