@@ -15,11 +15,12 @@ from benchmarks.apps import (
     FLASK_SESSION,
     OURS,
     STARLETTE,
+    App,
     install,
     with_growth,
 )
 from benchmarks.candidate import VISITORS, Candidate
-from benchmarks.rounds import Measure, Results, explain, in_turns, seconds
+from benchmarks.rounds import Measure, Results, Turn, attempt, in_turns, seconds
 from benchmarks.stores import server
 
 APPS = [OURS, FASTER, FLASK_SESSION, DJANGO, STARLETTE, EXPRESS]
@@ -45,29 +46,33 @@ SIZES = [
 def measure() -> Results:
     """Run the apps beside each other; return what was found."""
     failed: dict[str, str] = {}
-    turns = {}
+    turns: dict[str, Turn] = {}
     with TemporaryDirectory() as folder, contextlib.ExitStack() as running:
         url, redis = running.enter_context(server(Path(folder)))
-        visitors = {}
         for app in APPS:
             print(f"Starting {app.name} ...", flush=True)
-            try:
-                install(app)
-                candidate = Candidate(with_growth(app), url)
-                running.callback(candidate.stop)
-                for size in SIZES:
-                    cookies = [fill(candidate, size) for _ in range(VISITORS)]
-                    visitors[app.name, size] = candidate, cookies
-                candidate.load("/", [], 1)  # to warm up
-            except Exception as error:  # noqa: BLE001 - the others go on
-                failed[app.name] = explain(error)
-                print(f"{app.name} FAILED: {failed[app.name]}", flush=True)
+            work = partial(prepare, app, url, redis, running)
+            turns |= attempt(work, app.name, failed) or {}
+        # The apps take turns with each kind of visit.
+        in_order = {n: turns[n] for kind in KINDS for n in turns if f"/ {kind} /" in n}
+        return {"found": in_turns(in_order, failed), "failed": failed}
+
+
+def prepare(
+    app: App, url: str, redis: Redis, running: contextlib.ExitStack
+) -> dict[str, Turn]:
+    """Start an app, and fill its visitors' sessions."""
+    install(app)
+    candidate = Candidate(with_growth(app), url)
+    running.callback(candidate.stop)
+    turns: dict[str, Turn] = {}
+    for size in SIZES:
+        cookies = [fill(candidate, size) for _ in range(VISITORS)]
         for kind in KINDS:
-            for (name, size), (candidate, cookies) in visitors.items():
-                if name not in failed:
-                    turn = partial(load, candidate, redis, kind, size, cookies)
-                    turns[f"{name} / {kind} / {size.name}"] = turn
-        return {"found": in_turns(turns, failed), "failed": failed}
+            turn = partial(load, candidate, redis, kind, size, cookies)
+            turns[f"{app.name} / {kind} / {size.name}"] = turn
+    candidate.load("/", [], 1)  # to warm up
+    return turns
 
 
 def fill(candidate: Candidate, size: Size) -> str:

@@ -8,13 +8,14 @@ import contextlib
 import re
 import subprocess
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.apps import FASTER, FLASK_SESSION, INCR, OURS, install
+from benchmarks.apps import FASTER, FLASK_SESSION, INCR, OURS, App, install
 from benchmarks.candidate import VISITORS, Candidate
 from benchmarks.machine import LOAD_CORE, pin
-from benchmarks.rounds import Results, explain, seconds
+from benchmarks.rounds import Results, attempt, seconds
 from benchmarks.stores import server
 
 COLUMNS = [
@@ -31,28 +32,27 @@ OUTSIDE = "system calls, waiting"  # whatever needs no lock of the interpreter
 def measure() -> Results:
     """Look at each; return the microseconds that a visit spends in each place."""
     failed: dict[str, str] = {}
-    places: dict[str, dict[str, float]] = {}
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        for app, kind in COLUMNS:
-            column = f"{app.name}, {kind}"
-            with contextlib.ExitStack() as running:
-                try:
-                    url, _ = running.enter_context(server(folder))
-                    install(app)
-                    candidate = Candidate(app, url)
-                    running.callback(candidate.stop)
-                    candidate.load("/", [], 1)  # to warm up
-                    looks, visits_s = look(candidate, kind, folder / "stacks")
-                except Exception as error:  # noqa: BLE001 - the others go on
-                    failed[column] = explain(error)
-                    print(f"{column} FAILED: {failed[column]}", flush=True)
-                    continue
-            each = 1e6 / visits_s / (PER_SECOND * seconds(4))
-            looks[OUTSIDE] = max(0, PER_SECOND * seconds(4) - looks.total())
-            places[column] = {place: n * each for place, n in looks.most_common()}
-            print(f"{column}: {visits_s:,} visits a second", flush=True)
+    places = {}
+    for app, kind in COLUMNS:
+        column = f"{app.name}, {kind}"
+        print(f"Looking at {column} ...", flush=True)
+        if found := attempt(partial(profile, app, kind), column, failed):
+            places[column] = found
     return {"rounds": 1, "places": places, "failed": failed}
+
+
+def profile(app: App, kind: str) -> dict[str, float]:
+    """Start an app, and look at it while it is visited."""
+    with TemporaryDirectory() as folder, contextlib.ExitStack() as running:
+        url, _ = running.enter_context(server(Path(folder)))
+        install(app)
+        candidate = Candidate(app, url)
+        running.callback(candidate.stop)
+        candidate.load("/", [], 1)  # to warm up
+        looks, visits_s = look(candidate, kind, Path(folder, "stacks"))
+    every = PER_SECOND * seconds(4)
+    looks[OUTSIDE] = max(0, every - looks.total())
+    return {place: n * 1e6 / visits_s / every for place, n in looks.most_common()}
 
 
 def look(candidate: Candidate, kind: str, stacks: Path) -> tuple[Counter[str], float]:

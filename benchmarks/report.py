@@ -119,4 +119,5 @@ def measured(part: Results) -> str:
         )
     number = part["rounds"]
     rounds = f"{number} round{'s' * (number != 1)} in {part['minutes']} minutes"
-    return f"{where}, Python {part['python']}; {rounds}.{pinned}{busy}"
+    versions = f"Python {part['python']}, {part['redis']}"
+    return f"{where}, {versions}; {rounds}.{pinned}{busy}"

@@ -3,9 +3,11 @@
 import os
 from collections.abc import Callable, Mapping
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 Measure = dict[str, float]
+Turn = Callable[[], Measure]
 
 # For short trials: ROUNDS=1 SECONDS=1 make bench
 ROUNDS = int(os.environ.get("ROUNDS", "4"))
@@ -17,25 +19,34 @@ def seconds(usual: int) -> int:
 
 
 def in_turns(
-    turns: Mapping[str, Callable[[], Measure]], failed: dict[str, str]
+    turns: Mapping[str, Turn], failed: dict[str, str]
 ) -> dict[str, list[Measure]]:
-    """Measure everything once a round; what fails is told in `failed`, and left out."""
+    """Measure everything once a round.
+
+    What fails is told in `failed`, and tried once more; if that fails too, it is left out.
+    """
     found: dict[str, list[Measure]] = {name: [] for name in turns}
     for number in range(1, ROUNDS + 1):
-        for name, measure in turns.items():
-            if name in failed:
+        for name in list(found):
+            measured = attempt(turns[name], f"{name} / round {number}", failed)
+            measured = measured or attempt(turns[name], f"{name} / left out", failed)
+            if measured is None:
+                del found[name]
                 continue
-            try:
-                found[name].append(measured := measure())
-            except Exception as error:  # noqa: BLE001 - the others go on
-                failed[name] = explain(error)
-                print(f"{name} FAILED: {failed[name]}", flush=True)
-                continue
+            found[name].append(measured)
             text = f"{name}: {measured['visits_s']:,} visits a second"
             print(f"Round {number} of {ROUNDS}, {text}", flush=True)
-    return {
-        name: all_rounds for name, all_rounds in found.items() if name not in failed
-    }
+    return found
+
+
+def attempt(work: Callable[[], T], name: str, failed: dict[str, str]) -> T | None:
+    """Do it; on failure tell it, and return None."""
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001 - the others go on
+        failed[name] = explain(error)
+        print(f"{name} FAILED: {failed[name]}", flush=True)
+        return None
 
 
 def explain(error: Exception) -> str:

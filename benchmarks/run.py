@@ -16,6 +16,7 @@ from benchmarks import growth, many, profile, report, servers, visits, workers
 from benchmarks.apps import BUILD
 from benchmarks.machine import describe
 from benchmarks.rounds import ROUNDS, Results, explain
+from benchmarks.stores import version
 
 PARTS = {
     "visits": visits.measure,
@@ -35,7 +36,7 @@ def main() -> None:
     if not shutil.which("wrk"):
         sys.exit("wrk is missing: install it with: apt-get install wrk")
     BUILD.mkdir(parents=True, exist_ok=True)
-    machine, results = describe(), Results()
+    machine, results = describe() | {"redis": version()}, Results()
     if only and report.RESULTS.exists():
         results = json.loads(report.RESULTS.read_text())
     for name in [only] if only else PARTS:

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.apps import OURS, install
 from benchmarks.candidate import VISITORS, Candidate
-from benchmarks.rounds import Results, explain, in_turns, seconds
+from benchmarks.rounds import Results, Turn, attempt, in_turns, seconds
 from benchmarks.stores import cluster, server, watched, with_tls
 
 SERVERS = ["one server", "Sentinel", "Cluster", "TLS"]
@@ -22,18 +22,19 @@ def measure() -> Results:
         for name in SERVERS:
             own = Path(folder, name)
             own.mkdir()
-            try:
-                url, variables = open_server(name, own, running)
-                candidate = Candidate(OURS, url, variables)
-                running.callback(candidate.stop)
-                cookies = [candidate.visitor() for _ in range(VISITORS)]
-                candidate.count(cookies, 1)  # to warm up
-            except Exception as error:  # noqa: BLE001 - the others go on
-                failed[name] = explain(error)
-                print(f"{name} FAILED: {failed[name]}", flush=True)
-                continue
-            turns[name] = partial(candidate.count, cookies, seconds(2))
+            if turn := attempt(partial(prepare, name, own, running), name, failed):
+                turns[name] = turn
         return {"found": in_turns(turns, failed), "failed": failed}
+
+
+def prepare(name: str, folder: Path, running: contextlib.ExitStack) -> Turn:
+    """Start one of them, and the app on it."""
+    url, variables = open_server(name, folder, running)
+    candidate = Candidate(OURS, url, variables)
+    running.callback(candidate.stop)
+    cookies = [candidate.visitor() for _ in range(VISITORS)]
+    candidate.count(cookies, 1)  # to warm up
+    return partial(candidate.count, cookies, seconds(2))
 
 
 def open_server(

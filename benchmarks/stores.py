@@ -16,11 +16,23 @@ from tests.waiting import free_port, wait_until
 MASTERS, SENTINELS = 3, 3
 
 
+def binary() -> str:
+    """Return Redis where it is installed, or else the Valkey that comes with the tests."""
+    return shutil.which("redis-server") or str(ValkeyServer()._binary_path)
+
+
+def version() -> str:
+    """Return the server's name and version, for instance Redis 7.0.15."""
+    output = subprocess.run([binary(), "--version"], check=True, stdout=subprocess.PIPE)
+    name, _, number = output.stdout.decode().split()[:3]
+    return f"{name} {number.removeprefix('v=')}"
+
+
 @contextlib.contextmanager
 def process(*arguments: str | Path, pinned: bool = True) -> Iterator[int]:
-    """Run Redis where it is installed, or else the Valkey that comes with the tests."""
-    binary = shutil.which("redis-server") or ValkeyServer()._binary_path
-    with subprocess.Popen([binary, *arguments], stdout=subprocess.DEVNULL) as running:
+    """Run a server."""
+    command = [binary(), *arguments]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as running:
         try:
             if pinned:
                 pin(running.pid, LOAD_CORE)
@@ -38,12 +50,14 @@ def server(
     usual = "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder
     with process(*usual, *options, pinned=pinned), Redis(port=port) as client:
         wait_until(client.ping)
-        yield f"redis://127.0.0.1:{port}/0", client
+        yield f"redis://127.0.0.1:{port}", client
 
 
 @contextlib.contextmanager
 def with_tls(folder: Path) -> Iterator[tuple[str, Path]]:
     """A server that takes TLS, too: that URL, and the certificate to trust."""
+    if not shutil.which("redis-server"):
+        raise RuntimeError("it needs redis-server: install it with apt-get")
     authority, port = trustme.CA(), free_port()
     made = authority.issue_cert("127.0.0.1")
     ca, key, certificate = (folder / f"{name}.pem" for name in ("ca", "key", "cert"))
@@ -60,7 +74,7 @@ def with_tls(folder: Path) -> Iterator[tuple[str, Path]]:
     )
     options = "--tls-port", str(port), "--tls-auth-clients", "no", *files
     with server(folder, *options):
-        yield f"rediss://127.0.0.1:{port}/0", ca
+        yield f"rediss://127.0.0.1:{port}", ca
 
 
 @contextlib.contextmanager

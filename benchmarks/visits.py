@@ -11,10 +11,10 @@ from typing import Any
 
 from redis import Redis
 
-from benchmarks.apps import APPS, COOKIE, OURS, bake, install
+from benchmarks.apps import APPS, COOKIE, OURS, App, bake, install
 from benchmarks.candidate import VISITORS, Candidate
 from benchmarks.machine import memory
-from benchmarks.rounds import Measure, Results, explain, in_turns, seconds
+from benchmarks.rounds import Measure, Results, Turn, attempt, in_turns, seconds
 from benchmarks.stores import server
 
 PARALLEL = 200
@@ -24,46 +24,40 @@ def measure() -> Results:
     """Run all apps beside each other; return what was found."""
     facts: dict[str, dict[str, Any]] = {}
     failed: dict[str, str] = {}
+    turns: dict[str, Turn] = {}
     with TemporaryDirectory() as folder, contextlib.ExitStack() as running:
         url, _ = running.enter_context(server(Path(folder)))
         candidates = []
         for number, app in enumerate(APPS):
             print(f"Starting {app.name} ...", flush=True)
-            own = f"{url.removesuffix('0')}{number}"
-            redis = Redis.from_url(own, protocol=2)
-            try:
-                install(app)
-                candidate = Candidate(app, own)
-                running.callback(candidate.stop)
-                facts[app.name] = examine(candidate, redis)
+            redis = Redis.from_url(own := f"{url}/{number}", protocol=2)
+            work = partial(prepare, app, own, redis, running)
+            if prepared := attempt(work, app.name, failed):
+                candidate, facts[app.name] = prepared
+                candidates.append(candidate)
                 for kind in ("known", "new"):
-                    load(candidate, redis, kind, 1)  # to warm up
-            except Exception as error:  # noqa: BLE001 - the others go on
-                failed |= {
-                    f"{app.name} / {k}": explain(error) for k in ("known", "new")
-                }
-                print(f"{app.name} FAILED: {explain(error)}", flush=True)
-                continue
-            candidates.append((candidate, redis))
-        turns = {
-            f"{candidate.app.name} / {kind}": partial(
-                load, candidate, redis, kind, seconds(2)
-            )
-            for candidate, redis in candidates
-            for kind in ("known", "new")
-        }
+                    turn = partial(load, candidate, redis, kind, seconds(2))
+                    turns[f"{app.name} / {kind}"] = turn
         found = in_turns(turns, failed)
-        for candidate, redis in candidates:
+        for candidate in candidates:
             facts[candidate.app.name]["rss_mib"] = memory(candidate.process.pid)
-            if candidate.app is OURS:
-                cookie = candidate.visitor()
-                facts["/healthz"] = {
-                    "commands": commands(candidate, redis, "/healthz", cookie)
-                }
     started = time.monotonic()
     bake()
     facts["baking"] = {"seconds": round(time.monotonic() - started, 2)}
     return {"found": found, "facts": facts, "failed": failed}
+
+
+def prepare(
+    app: App, url: str, redis: Redis, running: contextlib.ExitStack
+) -> tuple[Candidate, dict[str, Any]]:
+    """Start an app, examine it, and warm it up."""
+    install(app)
+    candidate = Candidate(app, url)
+    running.callback(candidate.stop)
+    facts = examine(candidate, redis)
+    for kind in ("known", "new"):
+        load(candidate, redis, kind, 1)
+    return candidate, facts
 
 
 def load(candidate: Candidate, redis: Redis, kind: str, seconds: int) -> Measure:
@@ -87,6 +81,8 @@ def examine(candidate: Candidate, redis: Redis) -> dict[str, Any]:
         seen = [candidate.views(cookie) for _ in range(3)]
         assert seen == [answer["views"] + n for n in (1, 2, 3)], f"it counts {seen}"
     facts["commands"] = commands(candidate, redis, "/", cookie)
+    if candidate.app is OURS:
+        facts["commands_elsewhere"] = commands(candidate, redis, "/healthz", cookie)
     if not candidate.app.sessions:
         return facts
     redis.flushdb()

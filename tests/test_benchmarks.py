@@ -7,7 +7,6 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmarks import charts, growth, report, run
-from benchmarks.apps import APPS
 from benchmarks.candidate import Candidate
 from benchmarks.goals import GOALS, Goal, row
 from benchmarks.rounds import Measure, in_turns, ratio
@@ -72,18 +71,32 @@ def test_a_visit_that_was_not_counted_or_twice_is_noticed(counted: int) -> None:
         Liar().count(["cookie"], 1, connections=8)
 
 
-def test_what_fails_is_told_and_the_others_go_on() -> None:
+def test_what_fails_is_told_and_tried_once_more() -> None:
+    answers = iter([1, 2, None, 3, 4])
+
+    def fail_once() -> Measure:
+        if answer := next(answers):
+            return {"visits_s": answer}
+        raise AssertionError("3 visits\nwere lost")
+
+    failed: dict[str, str] = {}
+    found = in_turns({"one": fail_once}, failed)
+    assert found == {"one": [{"visits_s": answer} for answer in (1, 2, 3, 4)]}
+    assert failed == {"one / round 3": "AssertionError: 3 visits were lost"}
+
+
+def test_what_fails_twice_is_left_out_and_the_others_go_on() -> None:
     calls = []
 
     def fail() -> Measure:
         calls.append("failing")
-        raise AssertionError("3 visits\nwere lost")
+        raise TimeoutError("wrk did not end")
 
     failed: dict[str, str] = {}
     found = in_turns({"failing": fail, "other": lambda: {"visits_s": 7}}, failed)
-    assert failed == {"failing": "AssertionError: 3 visits were lost"}
+    assert failed["failing / left out"] == "TimeoutError: wrk did not end"
     assert list(found) == ["other"]
-    assert calls == ["failing"], "it is not tried again"
+    assert len(calls) == 2
 
 
 def test_a_part_that_fails_is_told_in_the_report(
@@ -102,7 +115,7 @@ def test_a_part_that_fails_is_told_in_the_report(
 def test_an_app_that_was_not_run_is_left_out() -> None:
     results = deepcopy(RESULTS)
     for part in ("visits", "growth"):
-        found = results[part]["found"]
+        found, results[part]["failed"] = results[part]["found"], {}
         results[part]["found"] = {
             name: rounds for name, rounds in found.items() if "Express" not in name
         }
@@ -119,13 +132,12 @@ def test_the_machine_was_busy_is_said() -> None:
 
 def test_the_charts_are_drawings_of_all_that_was_run() -> None:
     chart = ElementTree.fromstring(charts.visits(RESULTS))  # noqa: S314 - our own
-    assert len(chart.findall("{*}rect")) == 2 + 2 * len(APPS)
+    bars, legend = RESULTS["visits"]["found"], 2
+    assert len(chart.findall("{*}rect")) == len(bars) + legend
     chart = ElementTree.fromstring(charts.growth(RESULTS))  # noqa: S314 - our own
-    lines = chart.findall("{*}polyline")
-    count = len(growth.KINDS) * len(growth.APPS)
-    assert len(lines) == count + len(growth.APPS), "and a legend"
-    for line in lines[:count]:
-        assert len(line.attrib["points"].split()) == len(growth.SIZES)
+    lines = chart.findall("{*}polyline")[: len(growth.KINDS) * len(growth.APPS)]
+    points = [point for line in lines for point in line.attrib["points"].split()]
+    assert len(points) == len(RESULTS["growth"]["found"])
 
 
 def test_an_unknown_part_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
