@@ -16,12 +16,7 @@ from . import (
 from .config import load_settings, signing_secrets
 from .environment import ConfigurationError
 from .sessions import ServerSideSessionInterface, Storage
-from .storage import (
-    check_processes,
-    open_storage,
-    processes_of_granian,
-    session_hint,
-)
+from .storage import check_processes, open_storage, session_hint
 
 
 def create_app(storage: Storage | None = None) -> Flask:
@@ -36,7 +31,7 @@ def create_app(storage: Storage | None = None) -> Flask:
     logs.configure(settings.log_level)
     if storage is None:
         storage = open_storage(settings)
-    check_processes(storage, processes_of_granian())
+    check_processes(storage)
     app = Flask(__name__)
     app.config.from_mapping(settings.for_flask())
     secrets = signing_secrets(settings)

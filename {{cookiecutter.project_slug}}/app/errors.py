@@ -5,21 +5,13 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
-from flask import (
-    Flask,
-    Request,
-    Response,
-    current_app,
-    jsonify,
-    render_template,
-    request,
-)
+from flask import Flask, Request, Response, jsonify, render_template, request
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.http import parse_accept_header
 
 from .sessions import StorageUnavailable
-from .storage import explain
+from .storage import outage_hint
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -52,16 +44,14 @@ def show_error(error: HTTPException) -> Response:
     code = error.code or 500
     if prefers_html(request):
         said = vars(error).get("description")
-        values = {
-            "code": code,
-            "name": error.name,
-            "description": said or SENTENCES.get(code, error.description),
-        }
-        if isinstance(error, StorageUnavailable) and current_app.config["SESSION_HINT"]:
-            storage = current_app.extensions["session_storage"]
-            values["hint"] = explain(error, storage, production=False)
         try:
-            page = render_template("error.html", **values)
+            page = render_template(
+                "error.html",
+                code=code,
+                name=error.name,
+                description=said or SENTENCES.get(code, error.description),
+                hint=outage_hint(error),
+            )
         except StorageUnavailable as outage:  # it shows flashed messages, say
             return plain_outage(outage, request)
         response = Response(page, content_type="text/html; charset=utf-8")

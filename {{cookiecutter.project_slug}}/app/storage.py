@@ -5,6 +5,8 @@ import os
 import sys
 from argparse import ArgumentParser
 
+from flask import current_app
+
 from .config import Settings
 from .environment import ConfigurationError, Finding, command_to_set
 from .sessions import MemoryStorage, RedisStorage, Storage, StorageUnavailable
@@ -53,8 +55,9 @@ def explain(
     return Finding("error", "REDIS_URL", text, command)
 
 
-def check_processes(storage: object, processes: int) -> None:
+def check_processes(storage: object, processes: int | None = None) -> None:
     """Refuse several processes that keep sessions in memory: each would count alone."""
+    processes = processes or processes_of_granian()
     if isinstance(storage, MemoryStorage) and processes > 1:
         text = f"are kept in memory, which {processes} processes cannot share"
         command = f"{command_to_set('REDIS_URL', EXAMPLE)} (or start one: --workers 1)"
@@ -69,6 +72,15 @@ def processes_of_granian() -> int:
     default = os.environ.get("GRANIAN_WORKERS") or "1"
     parser.add_argument("--workers", type=int, default=default)
     return int(parser.parse_known_args()[0].workers)
+
+
+def outage_hint(error: Exception) -> Finding | None:
+    """Return what the page of an outage tells the developer, and nobody else."""
+    development = current_app.config["SESSION_HINT"]
+    if not (development and isinstance(error, StorageUnavailable)):
+        return None
+    storage = current_app.extensions["session_storage"]
+    return explain(error, storage, production=False)
 
 
 def session_hint(settings: Settings, storage: Storage) -> str | None:

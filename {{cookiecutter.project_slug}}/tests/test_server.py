@@ -46,6 +46,7 @@ def test_several_processes_do_not_start_with_a_memory_each(
         capture_output=True,
         text=True,
         check=False,
+        timeout=60,
     )
     assert done.returncode == 1
     assert done.stderr.startswith(
