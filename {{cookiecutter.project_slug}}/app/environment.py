@@ -57,8 +57,7 @@ class Reader:
         self.production = self.stage != "development"
 
     def get(self, name: str) -> str:
-        raw = os.fsencode(self.environ.get(name, "").strip())
-        return raw.decode(errors="replace")
+        return os.fsencode(self.environ.get(name, "").strip()).decode(errors="replace")
 
     def items(self, name: str) -> list[str]:
         return [item.strip() for item in self.get(name).split(",") if item.strip()]
@@ -78,11 +77,10 @@ class Reader:
 
     def log_level(self) -> str:
         text = self.get("LOG_LEVEL") or "INFO"
-        if text.upper() in LEVELS:
-            return text.upper()
-        what = f"is {text!r}, but must be one of {', '.join(LEVELS)}"
-        self.error("LOG_LEVEL", what, "INFO")
-        return "INFO"
+        if text.upper() not in LEVELS:
+            what = f"is {text!r}, but must be one of {', '.join(LEVELS)}"
+            self.error("LOG_LEVEL", what, "INFO")
+        return text.upper()
 
     def hosts(self) -> list[str]:
         hosts = [host.lower() for host in self.items("TRUSTED_HOSTS")]
@@ -107,8 +105,7 @@ class Reader:
             if what := weakness(current):
                 self.error("SECRET", what, f'"{RANDOM_TEXT}"')
             for what in filter(None, map(weakness, fallbacks)):
-                command = command_to_unset("SECRET_FALLBACKS")
-                command += " (or put the right old secret there)"
+                command = f"{command_to_unset('SECRET_FALLBACKS')} (or correct it)"
                 what = f"holds a secret that {what}"
                 self.error("SECRET_FALLBACKS", what, command=command)
         return (current, *fallbacks) if current else ()
@@ -141,8 +138,8 @@ class Reader:
         """If anything is wrong, say first why this counts as production."""
         unclear = self.stage or self.get("SECRET").startswith("dev-")
         if self.errors and unclear and self.stage not in ("development", "production"):
-            what = f"is {self.stage!r}" if self.stage else "is not set"
-            what += ", so this counts as production"
+            stage = f"{self.stage!r}" if self.stage else "not set"
+            what = f"is {stage}, so this counts as production"
             command = "export APP_ENV=development (in development)"
             self.errors.insert(0, Finding("error", "APP_ENV", what, command))
 
