@@ -22,7 +22,7 @@ from benchmarks.rounds import Measure, Results, explain, seconds
 from benchmarks.stores import server
 from tests.waiting import free_port, listens, wait_until
 
-PATIENCE = 10  # seconds for an answer
+PATIENCE = 5  # seconds for an answer
 PAUSE = 0.05  # seconds between two visits of a visitor
 
 # The app with a view that reads the body, as a form's does.
@@ -160,7 +160,7 @@ def begin(connection: socket.socket, load: str) -> None:
 
 def visit(url: str) -> Measure:
     """Let the visitors come for some seconds; return what they noticed."""
-    until = time.monotonic() + seconds(3)
+    until = time.monotonic() + seconds(2)
     with ThreadPoolExecutor(VISITORS) as pool:
         times = [
             each

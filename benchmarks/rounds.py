@@ -10,7 +10,7 @@ Measure = dict[str, float]
 Turn = Callable[[], Measure]
 
 # For short trials: ROUNDS=1 SECONDS=1 make bench
-ROUNDS = int(os.environ.get("ROUNDS", "4"))
+ROUNDS = int(os.environ.get("ROUNDS", "3"))
 
 
 def seconds(usual: int) -> int:

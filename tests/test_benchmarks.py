@@ -9,7 +9,7 @@ import pytest
 from benchmarks import charts, growth, report, run
 from benchmarks.candidate import Candidate
 from benchmarks.goals import GOALS, Goal, row
-from benchmarks.rounds import Measure, in_turns, ratio
+from benchmarks.rounds import ROUNDS, Measure, in_turns, ratio
 from tests.conftest import ROOT
 
 RESULTS = json.loads((ROOT / "benchmarks/results.json").read_text())
@@ -72,7 +72,7 @@ def test_a_visit_that_was_not_counted_or_twice_is_noticed(counted: int) -> None:
 
 
 def test_what_fails_is_told_and_tried_once_more() -> None:
-    answers = iter([1, 2, None, 3, 4])
+    answers = iter([*range(1, ROUNDS), None, ROUNDS])
 
     def fail_once() -> Measure:
         if answer := next(answers):
@@ -81,8 +81,8 @@ def test_what_fails_is_told_and_tried_once_more() -> None:
 
     failed: dict[str, str] = {}
     found = in_turns({"one": fail_once}, failed)
-    assert found == {"one": [{"visits_s": answer} for answer in (1, 2, 3, 4)]}
-    assert failed == {"one / round 3": "AssertionError: 3 visits were lost"}
+    assert found == {"one": [{"visits_s": n} for n in range(1, ROUNDS + 1)]}
+    assert failed == {f"one / round {ROUNDS}": "AssertionError: 3 visits were lost"}
 
 
 def test_what_fails_twice_is_left_out_and_the_others_go_on() -> None:
