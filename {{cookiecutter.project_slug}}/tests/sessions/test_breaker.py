@@ -281,6 +281,11 @@ class Histories(RuleBasedStateMachine):
         if outcome != "lost" and turn.started in self.tries:
             self.tries.remove(turn.started)
 
+    @rule()
+    def hear_from_others_that_it_is_away(self) -> None:
+        self.breaker.rest("TimeoutError: nobody answers")
+        assert not self.breaker.works
+
     @rule(seconds=st.sampled_from([0.01, 0.2, PAUSE, LOST, OVER + 1]))
     def wait(self, seconds: float) -> None:
         self.clock.now += seconds
