@@ -9,7 +9,7 @@ from time import monotonic
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.worker import missing
@@ -135,6 +135,7 @@ CHUNKS = st.lists(st.binary(min_size=1, max_size=20), max_size=4)
 TRAILERS = st.sampled_from([b"", b"X: 1\r\n", b"X: 1\r\nY: 2\r\n"])
 
 
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.binary(max_size=50), CHUNKS, TRAILERS)
 def test_a_request_is_complete_at_its_last_byte(
     body: bytes, chunks: list[bytes], trailers: bytes
