@@ -15,7 +15,7 @@ VERBS = {"count": "counts", "read": "reads one key", "change": "changes one key"
 
 
 def visits(results: Results) -> str:
-    """Return known and new visitors' visits a second, as two bars for each app."""
+    """Return known and new visitors' visits per second, as two bars for each app."""
     measures = found(results, "visits")
     names = [a.name for a in APPS if f"{a.name} / known" in measures]
     most = max((middle(m, "visits_s") for m in measures.values()), default=1)
@@ -41,7 +41,7 @@ def visits(results: Results) -> str:
 
 
 def growth(results: Results) -> str:
-    """Return visits a second over the session's size: a panel for each kind of visit."""
+    """Return visits per second over the session's size: a panel for each kind of visit."""
     measures = found(results, "growth")
     most = max((middle(m, "visits_s") for m in measures.values()), default=1)
     parts = []

@@ -56,7 +56,7 @@ def profile(app: App, kind: str) -> dict[str, float]:
 
 
 def look(candidate: Candidate, kind: str, stacks: Path) -> tuple[Counter[str], float]:
-    """Return how often each place was seen at work, and the visits a second meanwhile."""
+    """Return how often each place was seen at work, and the visits per second meanwhile."""
     lasting = seconds(4)
     spy = [
         "uv",

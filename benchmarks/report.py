@@ -13,7 +13,7 @@ RESULTS = HERE / "results.json"
 HEADER = """\
 # How fast it is, and beside what
 
-Visits a second, unless another unit is given. All apps take turns in each round; a figure is
+Visits per second, unless another unit is given. All apps take turns in each round; a figure is
 the median of the rounds, with their range. Ratios are taken within a round. Every count was
 checked. The app has one core, the visitors (wrk) and Redis have another. Each other app is
 the smallest that its documentation recommends ([peers](peers)); on gunicorn they have its
@@ -21,7 +21,7 @@ gthread worker, with as many threads and the same keep-alive. Run it again with 
 `make bench ONLY=growth`. It needs wrk, and Node for Express.
 """
 GOALS = """\
-Ratios are visits a second. What stands between this template and the floor, an app that does
+Ratios are visits per second. What stands between this template and the floor, an app that does
 nothing but count, is in [where the time goes](#where-the-time-goes).
 """
 TEXTS = {
@@ -34,7 +34,7 @@ request ids, an origin check and an access log, each by the usual library. *Comm
 Redis gets for a visit. *Bytes*: what a session takes in Redis. *Of 200*: how many were counted
 of one visitor's 200 parallel visits.
 
-![Visits a second](visits.svg)
+![Visits per second](visits.svg)
 """,
     "growth": """\
 ## When sessions hold something
@@ -44,7 +44,7 @@ Known visitors, whose sessions hold 1, 20 or 200 keys of 20 characters each, or 
 tells what a visit costs Redis: microseconds of its CPU, and bytes on the wire in both
 directions. Only Django does not prolong a session that is merely read.
 
-![Visits a second as the session grows](growth.svg)
+![Visits per second as the session grows](growth.svg)
 """,
     "servers": """\
 ## Sentinel, Cluster, TLS

@@ -34,7 +34,7 @@ def in_turns(
                 del found[name]
                 continue
             found[name].append(measured)
-            text = f"{name}: {measured['visits_s']:,} visits a second"
+            text = f"{name}: {measured['visits_s']:,} visits per second"
             print(f"Round {number} of {ROUNDS}, {text}", flush=True)
     return found
 

@@ -35,7 +35,7 @@ def of_visits(part: Results) -> list[str]:
 
 
 def of_growth(part: Results) -> list[str]:
-    """Return two tables: visits a second, and what they cost Redis."""
+    """Return two tables: visits per second, and what they cost Redis."""
     sizes = [size.name for size in growth.SIZES]
     lines = head("app", "a visit", *sizes)
     costs = ["", *head("app", "a visit", *sizes)]
