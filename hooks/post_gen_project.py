@@ -1,4 +1,4 @@
-"""Finish the project: a secret of its own, the image's Python, and a first commit."""
+"""Finish the project: a secret, the image's Python, and a first commit."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 ENV = """\
-# The settings on this machine, never to be committed: see .env.example for all of them.
+# The settings of this machine; never commit them. See .env.example for all of them.
 APP_ENV=development
 SECRET={secret}
 """
@@ -17,7 +17,7 @@ SECRET={secret}
 MAIN = "refs/heads/main"
 MESSAGE = "Start from the template"
 
-# These make git work on another repository: it sets them while it runs its own hooks.
+# These direct git to another repository: git sets them while it runs its own hooks.
 REPOSITORY_VARIABLES = {
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",

@@ -62,6 +62,6 @@ def test_flask_check_has_no_traceback_and_the_app_counts(
     version = redis.info("server")
     told = version.get("valkey_version", version["redis_version"])
     assert (f"{told} answers in" in output) == (user == "owner")
-    assert ("INFO does not tell it" in output) == (user == "guest")
+    assert ("INFO does not say it" in output) == (user == "guest")
     visitor = Visitor(serve(REDIS_URL=url).url)
     assert [visitor.count() for _ in range(3)] == [1, 2, 3]

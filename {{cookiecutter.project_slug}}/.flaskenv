@@ -1,3 +1,3 @@
-# Read by the `flask` command only; your own settings belong into .env.
+# Only the `flask` command reads this file; your own settings belong in .env.
 FLASK_APP=app
 FLASK_RUN_PORT=${PORT:-8000}

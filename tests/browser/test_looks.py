@@ -177,7 +177,7 @@ def test_only_developers_are_told_the_next_step(
 ) -> None:
     page = open_page()
     for site, where in (
-        (serve(), "in memory until you set REDIS_URL"),
+        (serve(), "in memory and lost when the server stops: set REDIS_URL"),
         (development, "by RedisStorage"),
     ):
         page.goto(site.url)

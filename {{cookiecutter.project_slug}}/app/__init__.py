@@ -20,7 +20,7 @@ from .storage import check_processes, open_storage, session_hint
 
 
 def create_app(storage: Storage | None = None) -> Flask:
-    """Return the app; sessions go to `storage`, or else where REDIS_URL says.
+    """Return the app. It keeps sessions in `storage`, or else where REDIS_URL says.
 
     Raises ConfigurationError, which names the setting that is wrong.
     """

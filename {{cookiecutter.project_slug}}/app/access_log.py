@@ -1,4 +1,4 @@
-"""gunicorn's log in the style of the app's: an access line for each request."""
+"""gunicorn's log in the app's style, with a line for each request."""
 
 import sys
 from typing import Any
@@ -18,11 +18,11 @@ class Logger(GunicornLogger):
             handler.setFormatter(LogfmtFormatter())
 
     def access(self, resp: Any, req: Any, environ: Any, request_time: Any) -> None:
-        """Write the line; never raise, for gunicorn's own error answers come after."""
+        """Write the line; never raise: gunicorn would then send a second answer."""
         if not self.access_log_enabled:
             return
         try:
-            # What gunicorn answers by itself has neither PATH_INFO nor, at times, a status.
+            # Answers that gunicorn makes itself lack PATH_INFO, and some have no status.
             path = (environ.get("PATH_INFO") or req.path or "").encode("latin-1")
             client = environ.get("REMOTE_ADDR") or ""
             line = (
@@ -40,6 +40,6 @@ class Logger(GunicornLogger):
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
         except OSError:
-            pass  # a full disk costs no answers
+            pass  # a full disk must not cost an answer
         except Exception:  # noqa: BLE001
             self.exception("The access line could not be written")

@@ -17,10 +17,10 @@ from .environment import ConfigurationError, Finding, command_to_set, command_to
 from .sessions import RedisStorage, Storage, StorageUnavailable
 from .storage import explain
 
-# About 130 were measured for a visit counter's; most sessions hold something more.
+# A visit counter's takes about 130; most sessions hold a little more.
 BYTES_PER_SESSION = 250
 
-# What INFO tells, unless the host forbids it or leaves something out.
+# What INFO says, unless the host forbids it or leaves something out.
 TOLD = {"redis_version", "used_memory", "maxmemory", "maxmemory_policy", "maxclients"}
 
 
@@ -69,7 +69,7 @@ def add_command(app: Flask, find: Callable[[], Iterable[Finding]]) -> None:
 
 
 def check_stage(settings: Settings, storage: Storage) -> Iterator[Finding]:
-    """Tell what is in force, and in development what production will want."""
+    """Say what is in force; in development, also what production will need."""
     if settings.production:
         yield Finding("ok", "APP_ENV", "production")
         yield Finding("ok", "SECRET", "is set, long and random enough")
@@ -79,7 +79,7 @@ def check_stage(settings: Settings, storage: Storage) -> Iterator[Finding]:
         for _, name, text, command in errors:
             yield Finding("warning", name, f"{text} (in production)", command)
     if os.environ.get("WEB_CONCURRENCY") == "":
-        text = "is empty, with which gunicorn does not start"
+        text = "is empty, and gunicorn does not start with that"
         command = command_to_unset("WEB_CONCURRENCY")
         yield Finding("error", "WEB_CONCURRENCY", text, command)
     if older := settings.secrets[1:]:
@@ -99,7 +99,7 @@ def check_stage(settings: Settings, storage: Storage) -> Iterator[Finding]:
 
 
 def check_storage(settings: Settings, storage: Storage) -> Iterator[Finding]:
-    """Ask the storage; of a Redis server, also whether it has room."""
+    """Check that the storage answers, and that a Redis server has room."""
     try:
         storage.ping()
         started = time.perf_counter()  # the first one had to connect
@@ -115,7 +115,7 @@ def check_storage(settings: Settings, storage: Storage) -> Iterator[Finding]:
 
 
 def check_redis(settings: Settings, client: Redis, answered: str) -> Iterator[Finding]:
-    """Tell what happens when Redis is full, and how far away that is."""
+    """Say what happens when Redis is full, and how far off that is."""
     info: dict[str, Any] = {}
     try:
         info = client.info()
@@ -124,7 +124,7 @@ def check_redis(settings: Settings, client: Redis, answered: str) -> Iterator[Fi
     version = info.get("valkey_version", info.get("redis_version", "(some version)"))
     yield Finding("ok", "Redis", f"{version} {answered}")
     for name in sorted(TOLD - info.keys()):
-        yield Finding("warning", name, "cannot be found out: INFO does not tell it")
+        yield Finding("warning", name, "is unknown: INFO does not say it")
     policy = info.get("maxmemory_policy")
     if policy == "noeviction":
         command = "redis-cli config set maxmemory-policy volatile-lru"
@@ -142,7 +142,7 @@ def check_redis(settings: Settings, client: Redis, answered: str) -> Iterator[Fi
             text += f" of {most / 1e6:.1f} MB: room for {room:,} more small sessions"
         yield Finding("ok", "memory", text)
     if "maxclients" in info:
-        # An old and a new release run side by side while a deploy takes over.
+        # During a deploy, the old and the new release run side by side.
         needed, allowed = settings.processes * settings.threads * 2, info["maxclients"]
         text = f"{needed} needed by two releases of one machine, {allowed} allowed"
         command = command_to_set("WEB_CONCURRENCY", "1") if needed > allowed else ""

@@ -36,7 +36,7 @@ class Settings:
 
     @property
     def cookie_name(self) -> str:
-        """With the prefix, browsers insist on Secure and Path=/ (RFC 6265bis)."""
+        """With the prefix, browsers require Secure and Path=/ (RFC 6265bis)."""
         return "__Host-session" if self.production else "session"
 
     def for_flask(self) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class Settings:
 def load_settings(*, own_storage: bool = False) -> Settings:
     """Return the settings of this process; raise ConfigurationError if any is wrong.
 
-    With a storage of your own, REDIS_URL may be missing in production too.
+    With a storage of your own, production needs no REDIS_URL.
     """
     env_file.load()
     settings, errors = read_settings(os.environ, own_storage=own_storage)
@@ -84,7 +84,7 @@ def read_settings(
         trusted_proxies=reader.number("TRUSTED_PROXIES", int(reader.on_heroku), 0, 10),
         trusted_hosts=reader.hosts(),
         port=reader.number("PORT", 8000, most=65535),
-        # Memory belongs to one process: two would count apart from each other.
+        # Processes do not share memory: each would count alone.
         processes=processes if redis_url else 1,
         threads=reader.number("WEB_THREADS", 4, most=1000),
         log_level=reader.log_level(),
@@ -94,7 +94,7 @@ def read_settings(
 
 
 def signing_secrets(settings: Settings) -> tuple[str, ...]:
-    """Return the secrets; in development a missing one is random for this start."""
+    """Return the secrets; in development, make one for this start if none is set."""
     if settings.secrets:
         return settings.secrets
     log.warning(

@@ -30,7 +30,7 @@ def load() -> None:
 
 
 def read() -> str:
-    """Return the text of .env, in which every line can be understood."""
+    """Return the text of .env, in which every line has been checked."""
     try:
         text = ENV_FILE.read_text("utf-8-sig")
     except (FileNotFoundError, IsADirectoryError):  # some keep an environment in .env/

@@ -1,4 +1,4 @@
-"""Variables of the environment: read, checked, and each mistake explained."""
+"""Reads environment variables, checks them, and explains each mistake."""
 
 import os
 import re
@@ -28,7 +28,7 @@ class Finding(NamedTuple):
 
 
 class ConfigurationError(SystemExit):
-    """What is wrong, one sentence per line; it ends any process without a traceback."""
+    """Ends the process without a traceback; its text has a sentence for each error."""
 
     def __init__(self, *errors: Finding) -> None:
         super().__init__("\n".join(map(str, errors)))
@@ -36,18 +36,18 @@ class ConfigurationError(SystemExit):
 
 
 def command_to_set(name: str, value: str) -> str:
-    """Return the command that sets a variable on the host this runs on."""
+    """Return the command that sets a variable on this host."""
     setter = "heroku config:set" if os.environ.get("DYNO") else "export"
     return f"{setter} {name}={value}"
 
 
 def command_to_unset(name: str) -> str:
-    """Return the command that removes a variable on the host this runs on."""
+    """Return the command that removes a variable on this host."""
     return f"{'heroku config:' if os.environ.get('DYNO') else ''}unset {name}"
 
 
 class Reader:
-    """Reads variables, of which an empty one counts as unset, and collects errors."""
+    """Reads variables (an empty one counts as unset), and collects errors."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
@@ -94,7 +94,7 @@ class Reader:
         try:
             if path:
                 ssl.create_default_context(cafile=path)
-        except OSError as error:  # an SSLError is one, too
+        except OSError as error:  # SSLError is one, too
             what = f"is {path!r}, which holds no certificates ({error.strerror})"
             self.error("REDIS_CA_CERT", what, "/path/to/ca.pem")
         return path or None

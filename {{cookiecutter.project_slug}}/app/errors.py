@@ -40,7 +40,7 @@ def show_error(error: HTTPException) -> Response:
     if isinstance(error, InternalServerError):
         cause = error.original_exception
         if isinstance(cause, StorageUnavailable):
-            raise cause  # from an after_request function, say
+            raise cause  # from an after_request function, for example
     code = error.code or 500
     if prefers_html(request):
         said = vars(error).get("description")
@@ -52,7 +52,7 @@ def show_error(error: HTTPException) -> Response:
                 description=said or SENTENCES.get(code, error.description),
                 hint=outage_hint(error),
             )
-        except StorageUnavailable as outage:  # it shows flashed messages, say
+        except StorageUnavailable as outage:  # the page may show flashed messages
             return plain_outage(outage, request)
         response = Response(page, content_type="text/html; charset=utf-8")
     else:
@@ -65,7 +65,7 @@ def show_error(error: HTTPException) -> Response:
 
 
 def plain_outage(error: StorageUnavailable, client: Request) -> Response:
-    """Answer 503 with what needs neither a template nor the session."""
+    """Answer 503 without a template, and without the session."""
     response = Response(error.get_body(), 503, error.get_headers())
     if not prefers_html(client):
         response.set_data('{"error":"Service Unavailable"}\n')
@@ -74,7 +74,7 @@ def plain_outage(error: StorageUnavailable, client: Request) -> Response:
 
 
 class AnswerOutages:
-    """Answers 503 where the storage fails outside a view: say, in a teardown function."""
+    """Answers 503 if the storage fails outside a view, as in a teardown function."""
 
     def __init__(self, wsgi_app: "WSGIApplication") -> None:
         self.wsgi_app = wsgi_app
@@ -95,7 +95,7 @@ class AnswerOutages:
 
 
 def outage_in(error: BaseException) -> StorageUnavailable | None:
-    """Return the outage, also if it is one of several errors of teardown functions."""
+    """Return the outage, even if it is one of several teardown functions' errors."""
     if isinstance(error, BaseExceptionGroup):  # since Flask 3.2
         return next(filter(None, map(outage_in, error.exceptions)), None)
     return error if isinstance(error, StorageUnavailable) else None
@@ -108,11 +108,11 @@ def is_no_outage(record: logging.LogRecord) -> bool:
 
 
 def prefers_html(client: Request) -> bool:
-    """Whether the client would rather have a page than JSON, as browsers do."""
+    """Return whether the client prefers a page to JSON, as browsers do."""
     return html_comes_first(client.environ.get("HTTP_ACCEPT", ""))
 
 
-@lru_cache(100)  # few headers are common; to parse a browser's takes 10 % of its visit
+@lru_cache(100)  # there are few; parsing a browser's takes 10 % of its visit
 def html_comes_first(accept: str) -> bool:
     accepted = parse_accept_header(accept, MIMEAccept)
     return accepted["text/html"] > accepted["application/json"]

@@ -8,7 +8,7 @@ bp = Blueprint("health", __name__)
 
 @bp.get("/healthz")
 def healthz() -> ResponseReturnValue:
-    """Answer as long as the process does; the storage is not asked."""
+    """Answer as long as the process runs, without asking the storage."""
     return {"status": "ok"}
 
 

@@ -1,4 +1,4 @@
-"""Logs in logfmt, a line an event, to standard output."""
+"""Logs in logfmt, one line per event, on standard output."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ import click
 from flask import has_request_context, request
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9+/=._-]{1,200}")
-PLAIN = re.compile(r"[!#-<>-~]+")  # what needs no quotes: no space, quote or =
+PLAIN = re.compile(r"[!#-<>-~]+")  # needs no quotes: it has no space, quote or =
 
 
 class LogfmtFormatter(logging.Formatter):
@@ -34,8 +34,8 @@ class LogfmtFormatter(logging.Formatter):
 
 
 def configure(level: str) -> None:
-    """Log everything from this level on, to where hosts collect it."""
-    # A `flask` command has its own output there.
+    """Log events of this level and above, where hosts collect them."""
+    # There, a `flask` command prints its own results.
     in_command = click.get_current_context(silent=True)
     handler = logging.StreamHandler(sys.stderr if in_command else sys.stdout)
     handler.setFormatter(LogfmtFormatter())
@@ -45,21 +45,21 @@ def configure(level: str) -> None:
 
 
 def logfmt(**fields: object) -> str:
-    """Return `name=value …`, without the fields that are None."""
+    """Return `name=value …`, leaving out the fields that are None."""
     known = {name: str(value) for name, value in fields.items() if value is not None}
     return " ".join(f"{name}={quoted(text)}" for name, text in known.items())
 
 
 def quoted(text: str) -> str:
-    """Quote a text where needed, so that one event stays one line."""
+    """Quote the text if needed, so that one event stays one line."""
     return text if PLAIN.fullmatch(text) else json.dumps(text)
 
 
 def request_id(environ: dict[str, Any]) -> str:
-    """Return the proxy's X-Request-ID if it is well-formed, or else one of our own."""
+    """Return the proxy's X-Request-ID if it is well-formed, otherwise a new one."""
     if "app.request_id" not in environ:
         given = environ.get("HTTP_X_REQUEST_ID", "")
         if not REQUEST_ID.fullmatch(given):
-            given = f"{random.getrandbits(128):032x}"  # unique, which is enough
+            given = f"{random.getrandbits(128):032x}"  # it need not be secret
         environ["app.request_id"] = given
     return str(environ["app.request_id"])

@@ -1,4 +1,4 @@
-"""Requests that no visitor of the app's own pages sends: they are refused."""
+"""Refuses requests that visitors of the app's own pages never send."""
 
 from functools import partial
 
@@ -17,14 +17,14 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def refuse_other_hosts(hosts: list[str]) -> None:
-    """Answer 400 to another host's name; health checks come from inside."""
+    """Answer 400 if the request is for another host; health checks come from inside."""
     trusted = host_is_trusted(request.host.lower(), hosts)
     if not trusted and request.blueprint != "health":
         abort(400, "This app is not served under that host name.")
 
 
 def refuse_large_bodies() -> None:
-    """Answer 413 at once; Flask would too, but only when a view reads the body."""
+    """Answer 413 at once; Flask does so only when a view reads the body."""
     if "CONTENT_LENGTH" in request.environ:
         length = request.content_length
         if length and length > (request.max_content_length or length):
@@ -34,9 +34,8 @@ def refuse_large_bodies() -> None:
 def refuse_other_sites() -> None:
     """Answer 403 if another site's page wants to change something.
 
-    Browsers tell by Sec-Fetch-Site, older ones by Origin; neither can be set by a page's
-    script. A client that sends neither header is not a browser, so it has no visitor's
-    cookies.
+    Browsers say so in Sec-Fetch-Site, older ones in Origin; a page's script can set
+    neither. A client that sends neither is not a browser, so it has no visitor's cookies.
     """
     if request.environ["REQUEST_METHOD"] in ("GET", "HEAD", "OPTIONS", "TRACE"):
         return

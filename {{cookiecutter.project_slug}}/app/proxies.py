@@ -1,4 +1,4 @@
-"""What the proxies in front of the app say: the client's address, http or https."""
+"""What proxies say of the client: its address, and whether it used https."""
 
 from flask import Flask, redirect, request
 from flask.typing import ResponseReturnValue
@@ -8,9 +8,9 @@ from .config import Settings
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Believe as many proxies as TRUSTED_PROXIES says, and lead to https."""
+    """Trust as many proxies as TRUSTED_PROXIES says, and redirect to https."""
     if settings.trusted_proxies:
-        # Some proxies add an address and no scheme: the nearest one's is believed.
+        # Some proxies add an address but no scheme, so only the nearest one's counts.
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=settings.trusted_proxies, x_proto=1
         )
@@ -19,7 +19,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def redirect_to_https() -> ResponseReturnValue | None:
-    """Send visitors who came by http to https; health checks come from inside."""
+    """Redirect visitors from http to https; health checks come from inside."""
     forwarded = request.headers.get("X-Forwarded-Proto")
     if forwarded and not request.is_secure and request.blueprint != "health":
         return redirect(request.url.replace("http://", "https://", 1), 308)

@@ -19,8 +19,8 @@ def init_app(app: Flask) -> None:
 
     def send(filename: str) -> Response:
         response = app.send_static_file(filename)
-        # Not under another release's version: while a deploy takes over, its URL may
-        # come here, and this file would stay under it for a year.
+        # During a deploy, another release's URL may come here: browsers must not keep
+        # this file under that URL for a year.
         if request.args.get("v") == version:
             response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         return response

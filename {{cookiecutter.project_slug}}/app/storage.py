@@ -18,10 +18,10 @@ EXAMPLE = "redis://127.0.0.1:6379/0"
 
 
 def open_storage(settings: Settings) -> Storage:
-    """Return the storage that REDIS_URL names; in development, say if it is away."""
+    """Return the storage that REDIS_URL names; in development, warn if it is away."""
     if not settings.redis_url:
         log.warning(
-            "Sessions are kept in memory, by one process, and go when it stops; "
+            "Sessions are kept in memory, by one process, and are lost when it stops; "
             f"keep them in Redis with: export REDIS_URL={EXAMPLE}"
         )
         return MemoryStorage()
@@ -43,7 +43,7 @@ def open_storage(settings: Settings) -> Storage:
 def explain(
     error: StorageUnavailable, storage: Storage, *, production: bool
 ) -> Finding:
-    """Say what is wrong with a storage, and what fixes it."""
+    """Say what is wrong with a storage, and how to fix it."""
     if not isinstance(storage, RedisStorage):
         return Finding("error", "storage", error.reason)
     text = f"names a Redis that cannot be used ({error.reason})"
@@ -56,7 +56,7 @@ def explain(
 
 
 def check_processes(storage: object, processes: int | None = None) -> None:
-    """Refuse several processes that keep sessions in memory: each would count alone."""
+    """Refuse several processes with sessions in memory: each would count alone."""
     processes = processes or processes_of_granian()
     if isinstance(storage, MemoryStorage) and processes > 1:
         text = f"are kept in memory, which {processes} processes cannot share"
@@ -65,7 +65,7 @@ def check_processes(storage: object, processes: int | None = None) -> None:
 
 
 def processes_of_granian() -> int:
-    """Return how many workers Granian starts; only its command line tells them."""
+    """Return how many workers Granian starts; only its command line says so."""
     if "granian" not in sys.modules:
         return 1
     parser = ArgumentParser(add_help=False, allow_abbrev=False)
@@ -87,5 +87,5 @@ def session_hint(settings: Settings, storage: Storage) -> str | None:
     """Return what the page tells the developer, and nobody else."""
     where = f"by {type(storage).__name__}"
     if isinstance(storage, MemoryStorage):
-        where = "in memory and go when the server stops: set REDIS_URL"
+        where = "in memory and lost when the server stops: set REDIS_URL"
     return None if settings.production else f"Sessions are kept {where}."

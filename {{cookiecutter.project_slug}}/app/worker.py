@@ -1,9 +1,8 @@
-"""A worker for gunicorn whose threads wait for no client.
+"""A worker for gunicorn whose threads never wait for a client.
 
-gunicorn's own gives a request a thread when its first byte has come, so that as many slow
-clients as there are threads stop a process. This one receives all requests side by side, in
-one loop, and gives each a thread once it is complete. What a request says is still for
-gunicorn alone to find out.
+gunicorn's own gives a request a thread when its first byte arrives, so a few slow clients
+can occupy all threads. This one receives all requests side by side, in one loop, and gives
+each a thread once it is complete. Parsing it is still up to gunicorn.
 """
 
 import re
@@ -27,9 +26,9 @@ CHUNK = re.compile(rb"([0-9a-f]{1,8})[ \t]*(;.*)?", re.IGNORECASE)
 
 
 def missing(data: bytearray) -> Iterator[int]:
-    """Yield, while `data` grows, how many bytes a request still needs at least.
+    """Yield how many bytes a request needs at least, again and again as `data` grows.
 
-    Ends when it is complete, or when it is nonsense, which gunicorn refuses.
+    Ends when it is complete, or when it is malformed, so that gunicorn refuses it.
     """
     seen = 0
     while (end := data.find(b"\r\n\r\n", seen)) < 0:
@@ -65,7 +64,7 @@ class Incoming:
         self._missing = missing(self.data)
 
     def take(self, sock: Any) -> int:
-        """Take what has come; return how many bytes are missing, 0 also if none will come."""
+        """Read what has arrived; return how many bytes are missing: 0 if none will come."""
         try:
             part = sock.recv(2**16)
         except BlockingIOError:
@@ -85,18 +84,18 @@ class Worker(ThreadWorker):
         self.looked = time.monotonic()
 
     def enqueue_req(self, conn: Any) -> None:
-        """Receive a request, where gunicorn would give it a thread."""
+        """Receive a request; gunicorn would give it a thread already."""
         if self.cfg.is_ssl:  # a thread does what TLS needs
             super().enqueue_req(conn)
             return
-        # Some of it may have come with the request before.
+        # Some of it may have arrived with the previous request.
         data = conn.parser.unreader.take_buffered() if conn.parser else b""
         self.incoming[conn] = Incoming(data)
         conn.sock.setblocking(False)
         self.receive(conn)
 
     def receive(self, conn: Any, _: object = None) -> None:
-        """Take what has come; wait for more, or give the request a thread."""
+        """Read what has arrived; wait for more, or give the request a thread."""
         incoming = self.incoming[conn]
         missing = incoming.take(conn.sock)
         large = missing + len(incoming.data) > LARGEST
@@ -111,20 +110,20 @@ class Worker(ThreadWorker):
             self.close(conn)
             return
         source: Iterable[bytes] = [bytes(incoming.data)]
-        if large:  # the app refuses it unread, or a view reads it from the client
+        if large:  # the app refuses it unread, or a view reads the rest
             source = chain(source, iter(partial(conn.sock.recv, 2**16), b""))
         conn.parser = get_parser(self.cfg, source, conn.client)
         conn.initialized, conn.large = True, large
         super().enqueue_req(conn)
 
     def handle_request(self, req: Any, conn: Any) -> Any:
-        """Answer; gunicorn would wait for what a view has not read of a large body."""
+        """Answer without waiting for what a view has left unread of a large body."""
         if not self.cfg.is_ssl and conn.large:
             req.force_close()
         return super().handle_request(req, conn)
 
     def finish_request(self, conn: Any, fs: Future[Any]) -> None:
-        """Keep the connection or close it; gunicorn would wait for the client to do that."""
+        """Keep or close the connection; gunicorn would wait for the client to close it."""
         if self.cfg.is_ssl or fs.exception() or fs.result():
             super().finish_request(conn, fs)
         else:

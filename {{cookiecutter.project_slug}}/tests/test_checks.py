@@ -139,7 +139,7 @@ def test_says_what_it_cannot_find_out_where_info_lacks_a_field(
     result = check(storage=RedisStorage(redis))
     redis.set_response_callback("INFO", own)
     assert result.exit_code == 0, result.output
-    unknown = [line for line in result.output.splitlines() if "found out" in line]
+    unknown = [line for line in result.output.splitlines() if "is unknown" in line]
     assert [line.split()[:2] for line in unknown] == [["warning", field]]
 
 

@@ -5,10 +5,10 @@
     session.increment("views")          # exact, however many requests count at once
     session["cart"] = ["book"]          # otherwise a mapping like any other
     session["cart"].append("pen")       # changes inside a value are noticed
-    session.clear()                     # logout: the record goes, the cookie expires
+    session.clear()                     # logout: deletes the record, expires the cookie
     session.regenerate()                # login: the same data under a new id
 
-To keep sessions somewhere else, subclass Storage and hand it to create_app(storage=…).
+To keep sessions elsewhere, subclass Storage and pass it: create_app(storage=…).
 """
 
 from typing import cast

@@ -22,10 +22,9 @@ dump_once = cache(dump_cookie)
 class ServerSideSessionInterface(SessionInterface):
     """Opens a session per request without any I/O, and saves what it changed.
 
-    `secrets` are the signing keys, the current one first; the others verify only.
-    `idle_timeout` and `lifetime` are seconds: how long a session may stay unused, and how
-    long its id is good for altogether. `show_outage` makes the answer to a request whose
-    session could not be saved; it must not use the session.
+    `secrets` are the signing keys: the first signs, all verify. `idle_timeout` is how long
+    a session may stay unused, `lifetime` how long its id is valid at all, in seconds.
+    `show_outage` makes the answer if the session could not be saved; it must not use it.
     """
 
     def __init__(
@@ -46,14 +45,14 @@ class ServerSideSessionInterface(SessionInterface):
         self._signer = Signer(secrets)
 
     def check_cookie(self, app: Flask) -> None:
-        """Stop the start, in a sentence, if browsers would refuse the cookie.
+        """Refuse to start, in one sentence, if browsers would refuse the cookie.
 
         The prefix __Host- excludes a Domain (RFC 6265bis, 4.1.3.2).
         """
         name, domain = self.get_cookie_name(app), self.get_cookie_domain(app)
         if domain and name.startswith("__Host-"):
             raise SystemExit(
-                f"SESSION_COOKIE_DOMAIN is {domain!r}, with which browsers refuse the "
+                f"SESSION_COOKIE_DOMAIN is {domain!r}, so browsers would refuse the "
                 f"cookie {name}; fix it with: SESSION_COOKIE_NAME = '__Secure-session'"
             )
 
@@ -102,9 +101,9 @@ class ServerSideSessionInterface(SessionInterface):
 
 
 def find_cookie(name: str, header: str) -> str:
-    """Return a cookie's value, the first one's if there are several.
+    """Return the value of a cookie: the first, if there are several.
 
-    request.cookies would decode them all, which takes 3 % of a visit; ours is plain.
+    request.cookies would decode all of them, which takes 3 % of a visit.
     """
     for cookie in header.split(";"):
         key, _, value = cookie.strip().partition("=")
@@ -114,9 +113,9 @@ def find_cookie(name: str, header: str) -> str:
 
 
 def replace(response: Response, failure: WSGIResponse) -> None:
-    """Turn a response whose session could not be saved into the failure, in place.
+    """Turn the response into the failure, in place.
 
-    No header of it stays: a cookie that logs the visitor in must not come with a failure.
+    None of its headers stays: a failure must not log the visitor in with a cookie.
     """
     close = getattr(response.response, "close", None)
     if close:
@@ -128,13 +127,13 @@ def replace(response: Response, failure: WSGIResponse) -> None:
 
 
 def may_read_it(response: Response) -> bool:
-    """Whether the response is a stream, which may use the session while it is sent."""
+    """Return whether the response is a stream, which may use the session while sent."""
     return response.is_streamed and not response.direct_passthrough
 
 
 def forbid_sharing(response: Response) -> None:
-    """Let no shared cache store the response; without the view's word, no cache at all."""
-    # To parse headers only where they are saves 3 % of a visit.
+    """Keep the response out of shared caches, and of all unless the view says more."""
+    # Parsing only the headers that are there saves 3 % of a visit.
     names = {name.lower() for name, _ in response.headers}
     if "vary" in names:
         response.vary.add("Cookie")

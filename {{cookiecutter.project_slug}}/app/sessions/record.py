@@ -1,4 +1,4 @@
-"""Record: one session in the storage, as one request sees it. README.md explains it."""
+"""One session in the storage, as one request sees it; README.md explains the states."""
 
 import secrets
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ class Record:
 
     `session_id` is that of a valid cookie. `ttl`: seconds until this record expires if
     unused; `new_ttl`: the same for a new id. Each method that asks the storage raises
-    StorageUnavailable if that fails, and from then on at once: one time-out a request.
+    StorageUnavailable if that fails, and later calls do so at once: a request waits once.
     """
 
     def __init__(
@@ -31,21 +31,21 @@ class Record:
         self.has_cookie = session_id is not None
         self.id = session_id or ""
         self.key = storage_key(self.id) if session_id else ""
-        self.fields: dict[str, str] = {}  # what the record holds, as far as known
+        self.fields: dict[str, str] = {}  # as far as they are known
         self.state = State.UNASKED if session_id else State.ABSENT
         self.fate, self.cookie = Fate.KEEP, Cookie.KEEP
 
     def load(self) -> dict[str, str]:
-        """Return all fields: none if there is no record, or if it is to be forgotten."""
+        """Return all fields: none if there is no record, or if it will be forgotten."""
         if self.fate is not Fate.FORGET and self.state in (State.UNASKED, State.THERE):
             fields = self._ask(self._storage.load)
             if fields is not None:
-                self.fields = fields | self.fields  # what this request has seen stays
+                self.fields = fields | self.fields  # keep what this request has seen
                 self.state = State.LOADED
         return self.fields
 
     def reload(self) -> dict[str, str]:
-        """Return the fields as they are at this moment."""
+        """Return the fields as they are now."""
         return self._ask(self._storage.load) or {}
 
     def increment(self, field: str, by: int) -> int | None:
@@ -60,18 +60,18 @@ class Record:
         return total
 
     def renew(self) -> None:
-        """Let the commit give a new id to the same data."""
+        """Give the same data a new id, at the commit."""
         if self.has_cookie and self.fate is Fate.KEEP:
             self.fate = Fate.RENEW
 
     def forget(self) -> None:
-        """Let the commit end the record that the cookie names."""
+        """End the record that the cookie names, at the commit."""
         if self.has_cookie and self.state is not State.MADE:
             self.fate = Fate.FORGET
             self.fields = {}
 
     def commit(self, texts: Changes) -> None:
-        """Do what was decided, and set these fields; `cookie` then tells the outcome."""
+        """Set these fields, and renew or forget; then `cookie` says what becomes of it."""
         changes = {f: text for f, text in texts.items() if text != self.fields.get(f)}
         if self.fate is Fate.KEEP or self.state is State.MADE:
             self._save(changes)
@@ -91,10 +91,10 @@ class Record:
             self.cookie = Cookie.ISSUE
 
     def _replace(self, changes: Changes) -> None:
-        """Make a new record, if there is data, and when it is complete end the old one.
+        """Make a new record if there is data, then end the old one.
 
-        From then on the visitor gets the new id, even if the answer is a failure. If
-        another request has ended the old record meanwhile, the new one goes too.
+        Once the new record is complete, the visitor gets its id, even with a failure. If
+        another request has ended the old record meanwhile, the new one is deleted too.
         """
         if self.fate is Fate.RENEW:
             self.load()
@@ -120,7 +120,7 @@ class Record:
                 self.commit({field: now.get(field) for field in copy | now})
 
     def _ask(self, operation: Callable[..., T], *args: Any, **options: Any) -> T | None:
-        """Ask about this record; note in `state` what the answer tells of it."""
+        """Ask about this record, and note in `state` what the answer says of it."""
         if self.state in (State.ABSENT, State.ENDED):
             return None
         try:

@@ -1,4 +1,4 @@
-"""Session: the mapping that views use; it decodes what is used, and knows what changed."""
+"""The mapping that views use: it decodes what is used, and knows what has changed."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,17 +18,17 @@ GONE = object()  # the value of a key that was deleted
 class Session(SessionMixin):
     """A visitor's data, kept by the server under an id that only the cookie holds.
 
-    Keys are texts, values are what Flask's tagged JSON can hold. Nothing is asked of the
-    storage before the data is used. After the view the keys that changed are saved, and
-    no others; `increment` takes effect at once. Any use may raise StorageUnavailable.
-    `permanent` is remembered, but does not change the cookie.
+    Keys are strings; values are what Flask's tagged JSON can hold. The storage is asked
+    only when the data is used. After the view, only the keys that changed are saved;
+    `increment` takes effect at once. Any use may raise StorageUnavailable. `permanent` is
+    remembered, but does not change the cookie.
     """
 
     def __init__(self, record: Record) -> None:
         self.record = record
-        # `used` tells whether the data was; Flask sets `accessed` by merely looking here.
+        # Whether the data was used: Flask sets `accessed` by merely looking here.
         self.used = self._saved = False
-        self._values: dict[str, Any] = {}  # those that were used, as they are now
+        self._values: dict[str, Any] = {}  # of the keys that were used, as they are now
 
     def __getitem__(self, key: str) -> Any:
         self.used = True
@@ -46,14 +46,14 @@ class Session(SessionMixin):
 
     def __delitem__(self, key: str) -> None:
         self[key]
-        self.record.load()  # it may have what this request has only set, and not read
+        self.record.load()  # the record may hold a key that this request has only set
         self._values[key] = GONE
 
     def increment(self, key: str, by: int = 1) -> int:
-        """Add to a number, exactly however many requests do so at once; return the sum.
+        """Add to a number and return the sum, even if many requests do so at once.
 
         A missing key counts as 0. Raises TypeError unless the key holds an int of at most
-        64 bits, OverflowError if the sum needs more; nothing changes then.
+        64 bits, OverflowError if the sum needs more; then nothing changes.
         """
         check_key(key)
         if type(by) is not int:
@@ -71,7 +71,7 @@ class Session(SessionMixin):
         return total
 
     def clear(self) -> None:
-        """Forget everything, as at logout: the record is deleted and the cookie expires.
+        """Forget everything, as at logout: delete the record and expire the cookie.
 
         What is set afterwards starts a new session, under a new id.
         """
@@ -80,19 +80,19 @@ class Session(SessionMixin):
         self._values = dict.fromkeys(self.record.fields, GONE)
 
     def regenerate(self) -> None:
-        """Keep the data under a new id: due when someone logs in (ASVS 7.2.4)."""
+        """Keep the data under a new id, as required at each login (ASVS 7.2.4)."""
         self.used = True
         self.record.renew()
 
     def save(self) -> None:
-        """Write what changed: all of it, or nothing and a TypeError. Works only once."""
+        """Write what has changed: all of it, or nothing and a TypeError. Works only once."""
         if self.used and not self._saved:
             self._saved = True
             self.record.commit({k: self._text(k) for k in self._values})
 
     @property
     def new(self) -> bool:  # type: ignore[override]
-        """Whether there was no session before this request, as far as it is known."""
+        """Whether there was no session before this request, as far as is known."""
         return self.record.state in (State.ABSENT, State.MADE)
 
     @property
@@ -113,7 +113,7 @@ class Session(SessionMixin):
         return self._text(key) != self.record.fields.get(key)
 
     def _increment_stored(self, key: str, by: int) -> int | None:
-        """Increment in the storage; None if only this request may see the sum."""
+        """Increment in the storage; return None if only this request may see the sum."""
         if key in self._values and self._is_changed(key):
             return None
         try:
@@ -122,10 +122,10 @@ class Session(SessionMixin):
             with suppress(KeyError):
                 decode(self.record.key, key, self.record.reload().get(key, "null"))
                 raise
-            return by  # what cannot be read counts as absent
+            return by  # a value that cannot be read counts as absent
 
     def copy(self) -> dict[str, Any]:
-        """Return the data as a dict, which holds the same values."""
+        """Return the data as a dict with the same values."""
         self.used = True
         keys = [*self.record.load(), *self._values]
         return {key: self[key] for key in keys if key in self}

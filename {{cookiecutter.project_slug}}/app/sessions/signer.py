@@ -7,22 +7,22 @@ import re
 from collections.abc import Sequence
 from time import time
 
-# An id as secrets.token_urlsafe(32) makes it, the time in seconds, and the signature.
+# An id from secrets.token_urlsafe(32), the time in seconds, and the signature.
 SIGNED = re.compile(r"([A-Za-z0-9_-]{43})\.([0-9a-f]{8})\.([0-9a-f]{64})")
 
 
 class Signer:
     """Signs ids and the time as `id.time.signature`, by HMAC-SHA256 (RFC 2104).
 
-    The first secret signs, all of them verify. itsdangerous would take 3 % more of a
-    visit, and 9 % of a new visitor's. Raises ValueError for a single text, which would
-    count as a list of one-letter secrets, and if a secret is empty.
+    The first secret signs, all verify. With itsdangerous, a visit would take 3 % longer,
+    and a new visitor's 9 %. Raises ValueError for a single string, which would count as a
+    list of one-letter secrets, and if a secret is empty.
     """
 
     def __init__(self, secrets: Sequence[str]) -> None:
         if isinstance(secrets, str) or not secrets or not all(secrets):
-            raise ValueError("secrets must be a list of texts, none of them empty")
-        # Keys for this purpose only. A prepared HMAC is copied for each signature.
+            raise ValueError("secrets must be a list of strings, none of them empty")
+        # Keys for this purpose only. Each signature copies a prepared HMAC.
         keys = [hmac.digest(s.encode(), b"session id", "sha256") for s in secrets]
         self._hmacs = [hmac.new(key, digestmod="sha256") for key in keys]
 
@@ -40,7 +40,7 @@ class Signer:
         text = f"{session_id}.{signed_at}"
         for prepared in self._hmacs:
             if hmac.compare_digest(signature, self._signature(prepared, text)):
-                # One from the future was signed before the clock was set back.
+                # If it is from the future, the clock has been set back since.
                 return session_id, max(0, int(time()) - int(signed_at, 16))
         return None
 
@@ -51,6 +51,6 @@ class Signer:
 
 
 def storage_key(session_id: str) -> str:
-    """Return the key of a session's record: a hash, which does not tell the id."""
+    """Return the key of a session's record: a hash, which does not reveal the id."""
     digest = hashlib.sha256(session_id.encode()).digest()[:16]
     return "session:" + base64.urlsafe_b64encode(digest).decode().rstrip("=")

@@ -1,17 +1,17 @@
-"""What a request knows of a session, wants of it, and does to its cookie."""
+"""What a request knows about a session, wants of it, and does to its cookie."""
 
 from enum import Enum, auto
 
 
 class State(Enum):
-    """What this request knows of the record."""
+    """What this request knows about the record."""
 
     UNASKED = auto()  # a valid cookie names it; the storage has not been asked
     THERE = auto()  # it exists; some of its fields are known
     LOADED = auto()  # it exists; all its fields are known
     ABSENT = auto()  # it does not exist; the first write makes one, under a new id
     MADE = auto()  # this request has made it; all its fields are known
-    ENDED = auto()  # another request has ended it; nothing is written any more
+    ENDED = auto()  # another request has ended it; nothing more is written
 
 
 class Fate(Enum):

@@ -12,10 +12,10 @@ serializer = TaggedJSONSerializer()
 
 
 def encode(key: str, value: Any) -> str:
-    """Return the text of a value; raise TypeError, naming its key, if it has none."""
+    """Return a value as text; raise a TypeError that names the key if that fails."""
     try:
         if type(value) is int:
-            return str(value)  # as the serializer does; saves 3 % of a counted visit
+            return str(value)  # as the serializer does, but that takes 3 % of a visit
         tagged = serializer.tag(value)
         text = json.dumps(tagged, separators=(",", ":"), ensure_ascii=False)
         text.encode()  # a lone surrogate cannot be stored: RFC 3629
@@ -25,7 +25,7 @@ def encode(key: str, value: Any) -> str:
 
 
 def decode(record: str, key: str, text: str) -> Any:
-    """Return the value of a text; raise KeyError if it is not readable."""
+    """Return the value that the text stands for; raise KeyError if it cannot be read."""
     try:
         return serializer.loads(text)
     except Exception:  # noqa: BLE001 - foreign data makes decoders raise anything
@@ -36,12 +36,12 @@ def decode(record: str, key: str, text: str) -> Any:
 def check_key(key: object) -> None:
     """Raise TypeError if no storage could keep this key."""
     if not isinstance(key, str):
-        raise TypeError(f"session keys are texts, not {key!r}")
+        raise TypeError(f"session keys are strings, not {key!r}")
     if not key.isascii():
         encode(key, key)
 
 
 @lru_cache(1000)
 def log_unreadable(record: str, key: str) -> None:
-    """Log a value that cannot be read: once, not for each request of its visitor."""
+    """Log a value that cannot be read: once, not for each request."""
     log.error("%s: %r cannot be read, so it counts as absent", record, key)

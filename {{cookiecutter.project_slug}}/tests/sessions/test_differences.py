@@ -84,7 +84,7 @@ def test_keys_are_texts(ours: Visitor, flasks: Visitor) -> None:
     def number() -> None:
         session[1] = "one"  # type: ignore[index]
 
-    with pytest.raises(TypeError, match="session keys are texts, not 1"):
+    with pytest.raises(TypeError, match="session keys are strings, not 1"):
         ours.get(number)
     flasks.get(number)
     assert flasks.get(contents).json == {"1": "one"}

@@ -1,1 +1,1 @@
-"""Where sessions are kept: base.py has the contract, the others keep it."""
+"""Where sessions are kept: base.py has the contract, the other files implement it."""

@@ -1,4 +1,4 @@
-"""The contract that every session storage keeps."""
+"""The contract that every session storage must keep."""
 
 import re
 from abc import ABC, abstractmethod
@@ -7,11 +7,11 @@ from collections.abc import Collection, Mapping
 from werkzeug.exceptions import ServiceUnavailable
 
 INT64 = range(-(2**63), 2**63)
-ENDED_FOR = 60  # seconds for which an ended key stays ended
+ENDED_FOR = 60  # seconds for which a deleted key stays ended
 
 
 class StorageUnavailable(ServiceUnavailable):
-    """The storage is away, or refuses to work: a 503 with Retry-After (RFC 9110).
+    """The storage is away or refuses to work: a 503 with Retry-After (RFC 9110).
 
     `reason` is for the log; visitors only ever see `description`.
     """
@@ -31,7 +31,7 @@ class SessionEnded(Exception):
 
 
 def add(text: str, by: int) -> int:
-    """Return what `increment` makes of a field with this text; raise as it should."""
+    """Return the sum of a field's text and `by`; raise what `increment` must raise."""
     if not re.fullmatch("-?[0-9]{1,19}", text) or int(text) not in INT64:
         raise TypeError("the field does not hold a 64-bit integer")
     if int(text) + by not in INT64:
@@ -45,9 +45,9 @@ class Storage(ABC):
     A record is kept under one key. It expires `ttl` seconds (a whole number, at least 1)
     after the last `load`, `save` or `increment`. A record without fields does not exist.
 
-    A deleted key is *ended* for ENDED_FOR seconds, whether it had a record or not. In
-    that time `load`, `save` and `increment` raise SessionEnded, and nothing, not even
-    another `delete`, makes that time longer or shorter.
+    A deleted key is *ended* for ENDED_FOR seconds, whether it had a record or not. During
+    that time `load`, `save` and `increment` raise SessionEnded, and nothing makes the time
+    longer or shorter, not even another `delete`.
 
     Each method is one atomic step, may be called by several threads at once, and raises
     StorageUnavailable if the storage cannot be reached.
@@ -85,7 +85,7 @@ class Storage(ABC):
 
     @abstractmethod
     def delete(self, key: str) -> dict[str, str] | None:
-        """End the key; return the fields that it had, or None if there was no record."""
+        """End the key; return the fields it had, or None if there was no record."""
 
     @abstractmethod
     def ping(self) -> None:

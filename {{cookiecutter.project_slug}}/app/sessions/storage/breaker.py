@@ -1,4 +1,4 @@
-"""Decides whether a server is asked, so that few requests wait for one that is away."""
+"""Decides whether to ask a server, so that few requests wait for one that is away."""
 
 import logging
 import math
@@ -30,7 +30,7 @@ class State(Enum):
 
 
 class Turn(NamedTuple):
-    """What a call that was let in brings back with its outcome."""
+    """What a call gets when it is let in, and returns with its outcome."""
 
     number: int
     started: float
@@ -38,15 +38,15 @@ class Turn(NamedTuple):
 
 @dataclass
 class Outage:
-    """What has been logged as begun, but not as ended."""
+    """An outage whose beginning has been logged, but not its end."""
 
     began: float
-    last: float  # when it was met last
-    calls: int = 0  # that were refused
+    last: float  # when a call met it last
+    calls: int = 0  # how many were refused
 
 
 class Breaker:
-    """Knows the state of one server; lets calls in, and hears their outcomes.
+    """Knows the state of one server: lets calls in, and is told their outcomes.
 
     A server that answers, if only to refuse some work (it is full, or read-only), is not
     away: every call is let in. Such an outage is over when it is not met for a while.
@@ -70,14 +70,14 @@ class Breaker:
             return self._state is State.WORKS
 
     def let_in(self) -> Turn:
-        """Return a turn, at once or after WAIT; raise StorageUnavailable to refuse."""
+        """Return a turn, at once or after up to WAIT; raise StorageUnavailable to refuse."""
         with self._changed:
             if self._state is not State.WORKS:
                 self._try_or_wait()
             return Turn(self._number, self._clock())
 
     def worked(self, turn: Turn) -> None:
-        """Hear that the server answered, and did what it was asked for."""
+        """Note that the server answered, and did its work."""
         if not self._outages:  # so it works; an outage that begins now is a later one
             return
         with self._changed:
@@ -87,13 +87,13 @@ class Breaker:
                     self._end(kind, "works again")
 
     def refused(self, turn: Turn, reason: str) -> None:
-        """Hear that the server answered, if only to refuse the work."""
+        """Note that the server answered, but refused to do its work."""
         with self._changed:
             self._answered(turn)
             self._meet(reason.partition(":")[0], reason)
 
     def failed(self, turn: Turn, reason: str) -> None:
-        """Hear that there was no answer."""
+        """Note that there was no answer."""
         with self._changed:
             if turn.number == self._number:
                 slow = self._clock() - turn.started > SLOW
@@ -103,18 +103,18 @@ class Breaker:
                 self._count()
 
     def rest(self, reason: str) -> None:
-        """Hear from others that there will be no answer."""
+        """Note that, as others have found out, there will be no answer."""
         with self._changed:
             if self._state is State.WORKS:
                 self._become(State.AWAY, PAUSE)
                 self._meet("", reason)
 
     def leave(self) -> None:
-        """Hear that this server is not in use any more."""
+        """Note that this server is no longer in use."""
         with self._changed:
             self._become(State.AWAY, math.inf)
             for kind in list(self._outages):
-                self._end(kind, "is not in use any more")
+                self._end(kind, "is no longer in use")
 
     def _try_or_wait(self) -> None:
         number, now = self._number, self._clock()

@@ -19,14 +19,14 @@ from redis.exceptions import (
 from .base import StorageUnavailable
 from .server import Server
 
-HOPS = 5  # at most, from server to server
-AT_ONCE = 8  # servers, at most, that are asked for the slots
-RECENT = 0.5  # seconds for which their answer, or silence, is enough
+HOPS = 5  # from server to server, at most
+AT_ONCE = 8  # servers that are asked for the slots, at most
+RECENT = 0.5  # seconds for which they are not asked again
 SOON: dict[str, Any] = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2}
 
 
 class Member(Server):
-    """A server that may answer that another one holds the key."""
+    """A server, which may answer that another one holds the key."""
 
     answers = (*Server.answers, AskError, TryAgainError)
 
@@ -34,18 +34,18 @@ class Member(Server):
 class Cluster:
     """The servers of a Cluster: each knows who owns which slot.
 
-    They are asked for all slots before the first command, and when one does not answer:
-    it may have been replaced. A slot that has moved is told by whoever owned it.
+    They are asked who owns which slots before the first command, and again when one does
+    not answer, because it may have been replaced. If a slot has moved, its old owner says so.
     """
 
     def __init__(self, nodes: list[tuple[str, int]], **options: Any) -> None:
-        """`nodes`: where some of its servers are; `options`: redis-py's, for all."""
+        """`nodes`: addresses of some servers; `options`: redis-py's, for all of them."""
         self._nodes = nodes
         self._options = options
         self._servers: dict[tuple[str, int], Server] = {}
         self._owners: dict[int, Server] = {}  # by slot
         self._asking = Lock()  # for the slots
-        self._asked = 0.0  # when that was done last, by time.monotonic()
+        self._asked = 0.0  # when they were asked last, by time.monotonic()
 
     def ask(self, key: str, *command: str | int) -> Any:
         """Ask the server that holds a key: see Server."""
@@ -95,7 +95,7 @@ class Cluster:
             self._asking.release()
 
     def _any(self) -> list[Server]:
-        """Return all servers that work; if none does, all that there may be."""
+        """Return all servers that work; if none does, all that are known."""
         servers = list(self._servers.values())
         working = [server for server in servers if server.breaker.works]
         return working or [*servers, *(self._server(*node) for node in self._nodes)]
@@ -112,7 +112,7 @@ class Cluster:
                 server.breaker.rest("TimeoutError: no server of the Cluster answers")
 
     def _note(self, slots: list[Any], host_asked: str) -> None:
-        """Note who owns which slots, and leave the servers that own none."""
+        """Note who owns which slots, and drop the servers that own none."""
         owners: dict[int, Server] = {}
         for first, last, (host, port, *_), *_ in slots:
             owner = self._server(host or host_asked, port)
@@ -123,7 +123,7 @@ class Cluster:
 
 
 def _slots_of(server: Server) -> Any:
-    """Return what a server tells of the slots; None if it does not answer soon."""
+    """Return what a server says about the slots, or None if it does not answer soon."""
     with suppress(RedisError, OSError):
         return server.send("CLUSTER", "SLOTS", **SOON)
     return None

@@ -1,4 +1,4 @@
-"""From REDIS_URL to a Redis client: one server, Sentinel or Cluster, TLS or not."""
+"""Makes a client from REDIS_URL: one server, Sentinel or a Cluster, with or without TLS."""
 
 from typing import Any
 from urllib.parse import unquote
@@ -12,14 +12,14 @@ from .cluster import Cluster
 
 DEFAULT_PORTS = {"": 6379, "cluster": 6379, "sentinel": 26379}
 
-# In seconds: they keep every answer of the app within 1.5 s when Redis hangs.
+# Seconds: with these, every answer takes 1.5 s at most when Redis hangs.
 OPTIONS: dict[str, Any] = {
     "socket_connect_timeout": 0.5,
     "socket_timeout": 1.0,
     "protocol": 2,  # saves a round trip at the start of each connection
     "retry": Retry(NoBackoff(), 0),
 }
-# There is time for two Sentinels that hang before one that answers.
+# Leaves time for two Sentinels that hang before one that answers.
 SENTINEL_OPTIONS = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2}
 SENTINEL_LOGIN = {"sentinel_username": "username", "sentinel_password": "password"}
 
@@ -27,14 +27,14 @@ SENTINEL_LOGIN = {"sentinel_username": "username", "sentinel_password": "passwor
 def connect(
     url: str, *, connections: int = 1, verify: bool = True, ca_cert: str | None = None
 ) -> Redis | Cluster:
-    """Return a client; it makes its connections, so many to a server, when needed.
+    """Return a client, which opens up to `connections` to each server when needed.
 
     redis://:password@host:port/db, rediss:// with TLS, unix:///path/to/socket,
     redis+sentinel://host:port,host:port/service/db?sentinel_password=password,
     redis+cluster://host:port,host:port
 
     `ca_cert` names a file of certificates to trust instead of the system's. Raises
-    ValueError, which does not quote the URL, if that is none of these.
+    ValueError, without quoting the URL, if it is not one of these.
     """
     scheme, _, rest = url.partition("://")
     where, _, query = rest.partition("?")
@@ -46,10 +46,12 @@ def connect(
     if scheme.lower() == "unix":
         return Redis(unix_socket_path=f"/{path}", **options)
     if transport not in ("redis", "rediss") or kind not in DEFAULT_PORTS:
-        raise ValueError("it begins with none of redis://, rediss://, unix://")
+        raise ValueError("it does not begin with redis://, rediss:// or unix://")
     nodes = [_node(host, DEFAULT_PORTS[kind]) for host in hosts.split(",")]
     if len(nodes) > 1 and not kind:
-        raise ValueError("only redis+sentinel:// and redis+cluster:// take many hosts")
+        raise ValueError(
+            "only redis+sentinel:// and redis+cluster:// take several hosts"
+        )
     service, _, path = path.partition("/") if kind == "sentinel" else ("", "", path)
     if kind == "sentinel" and not service:
         raise ValueError("the Sentinel service is missing: …/service/db")
@@ -77,14 +79,14 @@ def connect(
 
 
 def _login(text: str) -> dict[str, str]:
-    """Take user:password apart, of which either may be missing."""
+    """Split user:password, of which either may be missing."""
     username, _, password = text.partition(":")
     login = {"username": unquote(username), "password": unquote(password)}
     return {name: part for name, part in login.items() if part}
 
 
 def _sentinel_login(kind: str, query: str) -> dict[str, str]:
-    """Read the only query there is; refuse any other by its name."""
+    """Read the queries that Sentinel allows; refuse any other by its name."""
     login = {}
     for item in filter(None, query.split("&")):
         name, _, text = item.partition("=")
@@ -98,7 +100,7 @@ def _sentinel_login(kind: str, query: str) -> dict[str, str]:
 
 
 def _node(text: str, default_port: int) -> tuple[str, int]:
-    """Split host:port, where an IPv6 address stands in brackets."""
+    """Split host:port; an IPv6 address is in brackets."""
     host, _, port = text.partition(":")
     if text.startswith("["):
         host, bracket, port = text[1:].partition("]")

@@ -9,7 +9,7 @@ from .base import ENDED_FOR, SessionEnded, Storage, add
 
 
 class MemoryStorage(Storage):
-    """Keeps at most `max_sessions` sessions; the one unused for longest goes first."""
+    """Keeps at most `max_sessions` sessions, dropping the least recently used."""
 
     def __init__(
         self,
@@ -19,13 +19,13 @@ class MemoryStorage(Storage):
         self._max_sessions = max_sessions
         self._clock = clock
         self._lock = Lock()
-        # key -> (time of expiry, fields, or None if ended); the longest unused one first
+        # key -> (time of expiry, fields, or None if ended); least recently used first
         self._records: OrderedDict[str, tuple[float, dict[str, str] | None]] = (
             OrderedDict()
         )
 
     def __len__(self) -> int:
-        """Return how many are held, those ended or expired but not yet pruned included."""
+        """Return how many are held, including ended and expired ones not yet dropped."""
         return len(self._records)
 
     def load(self, key: str, ttl: int) -> dict[str, str] | None:
@@ -80,7 +80,7 @@ class MemoryStorage(Storage):
         pass
 
     def _find(self, key: str) -> dict[str, str]:
-        """Return the fields, none if there is no record; raise SessionEnded."""
+        """Return the fields, empty if there is no record; may raise SessionEnded."""
         expiry, record = self._records.get(key, (0.0, None))
         if self._clock() >= expiry:
             return {}

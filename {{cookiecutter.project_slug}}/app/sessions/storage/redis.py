@@ -1,4 +1,4 @@
-"""Sessions in Redis or Valkey: one hash each, one round trip an operation."""
+"""Sessions in Redis or Valkey: one hash each, one round trip per operation."""
 
 import hashlib
 import logging
@@ -17,13 +17,12 @@ from .server import Server
 
 log = logging.getLogger(__name__)
 
-ENDED = "ended"  # a plain text, which the scripts meet as an error: WRONGTYPE
+ENDED = "ended"  # a string, for which the scripts fail with WRONGTYPE
 
 
-# Lua scripts, each of which Redis runs as one atomic step. Each reads the record first,
-# so that nothing extends the minute of an ended key.
-# Then comes the command that Redis may refuse when it is full: if it is refused, nothing
-# has changed; after it, the script runs to its end.
+# Lua scripts: Redis runs each as one atomic step. Each reads the record first, so that
+# nothing extends the minute of an ended key. Then comes the command that Redis may refuse
+# when full: if it is refused, nothing has changed; after it, the script runs to its end.
 LOAD = """
 local record = redis.call('HGETALL', KEYS[1])
 if #record > 0 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
@@ -39,14 +38,14 @@ for i = first_removed, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i]) end
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 return 1
 """
-# Lua's numbers are exact up to 2^53 only: the sum is read as text.
+# Lua's numbers are exact only up to 2^53, so the sum is read as text.
 INCREMENT = """
 if ARGV[2] == '0' and redis.call('HLEN', KEYS[1]) == 0 then return false end
 redis.call('HINCRBY', KEYS[1], ARGV[3], ARGV[4])
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 return redis.call('HGET', KEYS[1], ARGV[3])
 """
-# A full Redis refuses SET, but not to a script that has begun to write: so DEL is first.
+# A full Redis refuses SET, but not in a script that has already written: so DEL is first.
 DELETE = """
 local kind, record = redis.call('TYPE', KEYS[1]).ok, {}
 if kind == 'hash' then record = redis.call('HGETALL', KEYS[1]) end
@@ -64,8 +63,8 @@ SHA1 = {
 class RedisStorage(Storage):
     """Keeps sessions where a redis-py client would: Redis, RedisCluster or Sentinel's.
 
-    Only the client's settings are used: no command is sent twice, whatever retries it is
-    configured for, and each server has a breaker and a limited number of connections.
+    Of the client, only the settings are used: no command is sent twice, even if it would
+    retry, and each server has a breaker and a limited number of connections.
     """
 
     def __init__(self, client: Redis | RedisCluster | Cluster) -> None:
@@ -104,8 +103,8 @@ class RedisStorage(Storage):
         return _fields(self._run(DELETE, key, ENDED, ENDED_FOR))
 
     def ping(self) -> None:
-        # The records of nobody: PING itself may be forbidden.
-        if isinstance(self._servers, Cluster):  # one server that works is enough
+        # By keys that no session has, because PING may be forbidden.
+        if isinstance(self._servers, Cluster):  # one working server is enough
             for number in range(8):
                 with suppress(StorageUnavailable):
                     self._run(LOAD, f"session:{number}", 1)
@@ -113,12 +112,12 @@ class RedisStorage(Storage):
         self._run(LOAD, "session:", 1)
 
     def _run(self, script: str, key: str, *args: str | int) -> Any:
-        """Run a script on one key; a key that holds no hash counts as absent: None."""
+        """Run a script on one key; return None if the key does not hold a hash."""
         ask = self._servers.ask
         try:
             try:
                 return ask(key, "EVALSHA", SHA1[script], 1, key, *args)
-            except NoScriptError:  # a new or emptied server: EVAL runs it and keeps it
+            except NoScriptError:  # a new or emptied server; EVAL stores the script
                 return ask(key, "EVAL", script, 1, key, *args)
         except ResponseError as error:
             if "WRONGTYPE" not in str(error):
@@ -127,8 +126,8 @@ class RedisStorage(Storage):
         return None
 
     def _look_at(self, key: str) -> None:
-        """Raise SessionEnded, or report once that the key holds something else."""
-        with suppress(ResponseError):  # it is neither a hash nor a text
+        """Raise SessionEnded, or log once that the key holds something else."""
+        with suppress(ResponseError):  # it is neither a hash nor a string
             text = self._servers.ask(key, "GET", key)
             if text == ENDED:
                 raise SessionEnded
@@ -136,11 +135,11 @@ class RedisStorage(Storage):
                 return  # its minute is over
         if key not in self._reported and len(self._reported) < 1000:
             self._reported.add(key)
-            log.error("%s holds no session: it counts as absent", key)
+            log.error("%s does not hold a session, so it counts as absent", key)
 
 
 def _servers_of(client: Any) -> Server | Master | Cluster:
-    """Return what asks the servers that a redis-py client would ask."""
+    """Return an object that asks the servers which the redis-py client would ask."""
     if isinstance(client, Cluster):
         return client
     if isinstance(client, RedisCluster):
@@ -152,5 +151,5 @@ def _servers_of(client: Any) -> Server | Master | Cluster:
 
 
 def _fields(answer: list[str] | None) -> dict[str, str] | None:
-    """Turn the answer of HGETALL, names and values in turn, into a record."""
+    """Turn HGETALL's answer, in which names and values alternate, into a record."""
     return dict(zip(answer[::2], answer[1::2], strict=True)) if answer else None

@@ -13,15 +13,15 @@ from .base import StorageUnavailable
 from .breaker import Breaker
 from .server import Server
 
-SURE = 0.5  # seconds since it has answered, in which a master is not replaced
+SURE = 0.5  # seconds after an answer during which a master is not replaced
 
 
 class Master:
     """The master that the Sentinels of a service name.
 
-    A master that was asleep does not know that it was replaced, and neither does a worker
-    that was idle: so the Sentinels are asked again when there was no answer for a moment.
-    While none of them answers, the master they named last goes on.
+    Neither a master that was asleep nor a worker that was idle knows that the master has
+    been replaced, so the Sentinels are asked again if its last answer is not recent. While
+    no Sentinel answers, the master that they named last stays in use.
     """
 
     def __init__(self, pool: SentinelConnectionPool) -> None:
