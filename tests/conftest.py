@@ -28,6 +28,8 @@ from tests.waiting import free_port
 ROOT = Path(__file__).parent.parent
 APP = "{{cookiecutter.project_slug}}"
 README = ROOT / APP / "README.md"
+# Seconds: the 1.5 in which each answer comes, and one more for a busy machine.
+IN_TIME = 2.5
 UV = Path(sys.executable).with_name("uv")  # whether there is one on the PATH or not
 
 
