@@ -114,8 +114,8 @@ class Bake:
 Baker = Callable[..., Bake]
 
 
-# Settings of this machine that would change what the tests see.
-OURS = ("APP_", "COOKIECUTTER_", "GIT_", "PORT", "REDIS_", "SECRET", "WEB_")
+# Settings of this machine, or of `make test`, that would change what the tests see.
+OURS = ("APP_", "COOKIECUTTER_", "GIT_", "MAKE", "PORT", "REDIS_", "SECRET", "WEB_")
 
 
 def environment(home: Path, **variables: str) -> dict[str, str]:
