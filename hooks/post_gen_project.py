@@ -101,14 +101,14 @@ def first_commit(by_cruft: bool) -> tuple[str, list[str]]:
 
 
 def only_compares(by_cruft: bool) -> bool:
-    """Tell whether cruft wants a copy of the template, in a temporary folder of its own."""
+    """Return whether cruft only compares: it then works in a temporary folder of its own."""
     parent = Path.cwd().parent
     temporary = Path(tempfile.gettempdir()).resolve()
     return by_cruft and parent.parent == temporary and parent.name.startswith("tmp")
 
 
 def folder() -> str:
-    """Return this folder as seen from where the user is, if the shell has told."""
+    """Return the path to this folder from where the user is, if the shell says where."""
     here, there = Path.cwd(), os.environ.get("PWD")
     if there and Path(there).is_dir():
         return shlex.quote(os.path.relpath(here, os.path.realpath(there)))
@@ -116,7 +116,7 @@ def folder() -> str:
 
 
 def main(answers: dict[str, str], by_cruft: bool) -> None:
-    """Do what templates cannot, and tell what comes next."""
+    """Do what a template cannot, and say what to do next."""
     pin_python(Path("Dockerfile"), Path(".python-version"))
     if only_compares(by_cruft):
         return

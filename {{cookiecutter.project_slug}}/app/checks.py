@@ -89,7 +89,9 @@ def check_stage(settings: Settings, storage: Storage) -> Iterator[Finding]:
     idle, lifetime = settings.idle_timeout / DAY, settings.lifetime / DAY
     text = f"sessions end after {idle:g} days unused, {lifetime:g} in all"
     if idle > lifetime:
-        text = "SESSION_IDLE_TIMEOUT is longer than SESSION_LIFETIME, which goes first"
+        text = (
+            "SESSION_IDLE_TIMEOUT is longer than SESSION_LIFETIME, so it has no effect"
+        )
         command = command_to_set("SESSION_IDLE_TIMEOUT", str(settings.lifetime))
         yield Finding("warning", "timeouts", text, command)
     else:

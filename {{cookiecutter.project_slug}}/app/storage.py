@@ -75,7 +75,7 @@ def processes_of_granian() -> int:
 
 
 def outage_hint(error: Exception) -> Finding | None:
-    """Return what the page of an outage tells the developer, and nobody else."""
+    """Return what the page of an outage says to the developer, and to nobody else."""
     development = current_app.config["SESSION_HINT"]
     if not (development and isinstance(error, StorageUnavailable)):
         return None
@@ -84,7 +84,7 @@ def outage_hint(error: Exception) -> Finding | None:
 
 
 def session_hint(settings: Settings, storage: Storage) -> str | None:
-    """Return what the page tells the developer, and nobody else."""
+    """Return what the page says to the developer, and to nobody else."""
     where = f"by {type(storage).__name__}"
     if isinstance(storage, MemoryStorage):
         where = "in memory and lost when the server stops: set REDIS_URL"

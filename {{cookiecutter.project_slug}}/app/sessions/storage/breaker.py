@@ -57,9 +57,7 @@ class Breaker:
         self._clock = clock
         self._changed = Condition(Lock())  # guards all that follows
         self._state = State.WORKS
-        self._number = (
-            0  # of the state: who was let in before it changed comes too late
-        )
+        self._number = 0  # of the state: an outcome of an earlier one comes too late
         self._due = 0.0  # when the next try is, unless it works
         self._outages: dict[str, Outage] = {}  # by the kind of error; "": no answer
 
