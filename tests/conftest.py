@@ -11,7 +11,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from http.cookiejar import CookieJar
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from signal import Signals
 from threading import Thread
@@ -252,13 +252,23 @@ class Unavailable(Exception):
     """The answer was 503."""
 
 
+# Production's cookies are Secure, but no test server has TLS.
+ALSO_BY_HTTP = DefaultCookiePolicy(secure_protocols=("http", "https"))
+# Without what development asks Redis at the start.
+PRODUCTION = {
+    "APP_ENV": "production",
+    "SECRET": "0123456789abcdef-0123456789abcdef",
+    "WEB_CONCURRENCY": "1",
+}
+
+
 class Visitor:
     """A client with a cookie jar."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self._opener = urllib.request.build_opener(
-            urllib.request.HTTPCookieProcessor(CookieJar())
+            urllib.request.HTTPCookieProcessor(CookieJar(ALSO_BY_HTTP))
         )
 
     def count(self) -> int:

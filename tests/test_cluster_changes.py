@@ -8,7 +8,7 @@ from signal import SIGSTOP
 
 from redis.exceptions import ResponseError
 
-from tests.conftest import IN_TIME, Report, Server, Visitor, status_of
+from tests.conftest import IN_TIME, PRODUCTION, Report, Server, Visitor, status_of
 from tests.nodes import (
     Node,
     cluster,
@@ -186,7 +186,7 @@ def test_sentinels_that_all_hang_at_the_start_cost_no_more_than_one_server(
     ):
         for sentinel in group:
             sentinel.process.send_signal(SIGSTOP)
-        server = serve(REDIS_URL=url_of(group))
+        server = serve(REDIS_URL=url_of(group), **PRODUCTION)
         visitor = Visitor(server.url)
         taken = max(refused(visitor) for _ in range(10))
         assert taken < IN_TIME

@@ -10,7 +10,15 @@ from threading import Event
 
 import pytest
 
-from tests.conftest import IN_TIME, Report, Server, Unavailable, Visitor, status_of
+from tests.conftest import (
+    IN_TIME,
+    PRODUCTION,
+    Report,
+    Server,
+    Unavailable,
+    Visitor,
+    status_of,
+)
 from tests.nodes import (
     Node,
     cluster,
@@ -117,10 +125,10 @@ def test_a_process_that_starts_while_a_server_hangs_serves_all_others(
 ) -> None:
     """It asks who holds which sessions, and does not wait long for the one that hangs."""
     url = url_of(nodes)
-    old = serve(REDIS_URL=url)
+    old = serve(REDIS_URL=url, **PRODUCTION)
     visitors = [visitor_on(node, old.url) for node in nodes]
     nodes[0].hang()
-    new = serve(REDIS_URL=url)
+    new = serve(REDIS_URL=url, **PRODUCTION)
     seconds = []
     for visitor in (*visitors[1:], *visitors[1:]):
         visitor.url = new.url
@@ -213,7 +221,7 @@ def test_sentinels_that_are_away_are_not_noticed_while_the_master_is_well(
     ):
         group[0].process.send_signal(SIGSTOP)
         group[1].process.send_signal(SIGSTOP)
-        server = serve(REDIS_URL=url_of(group))
+        server = serve(REDIS_URL=url_of(group), **PRODUCTION)
         visitor = Visitor(server.url)
         started = time.monotonic()
         assert visitor.count() == 1
