@@ -31,17 +31,16 @@ class Session(SessionMixin):
         self._values: dict[str, Any] = {}  # of the keys that were used, as they are now
 
     def __getitem__(self, key: str) -> Any:
-        self.used = True
+        record = self._use()
         if key not in self._values:
-            text = self.record.load()[key]
-            self._values[key] = decode(self.record.key, key, text)
+            self._values[key] = decode(record.key, key, record.load()[key])
         if self._values[key] is GONE:
             raise KeyError(key)
         return self._values[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
         check_key(key)
-        self.used = True
+        self._use()
         self._values[key] = value
 
     def __delitem__(self, key: str) -> None:
@@ -60,7 +59,7 @@ class Session(SessionMixin):
             raise TypeError(f"session.increment({key!r}) adds an int, not {by!r}")
         if by not in INT64:
             raise OverflowError(f"session[{key!r}] cannot grow by more than 64 bits")
-        self.used = True
+        self._use()
         try:
             total = self._increment_stored(key, by)
             if total is None:
@@ -75,14 +74,13 @@ class Session(SessionMixin):
 
         What is set afterwards starts a new session, under a new id.
         """
-        self.used = True
-        self.record.forget()
-        self._values = dict.fromkeys(self.record.fields, GONE)
+        record = self._use()
+        record.forget()
+        self._values = dict.fromkeys(record.fields, GONE)
 
     def regenerate(self) -> None:
         """Keep the data under a new id, as required at each login (ASVS 7.2.4)."""
-        self.used = True
-        self.record.renew()
+        self._use().renew()
 
     def save(self) -> None:
         """Write what has changed: all of it, or nothing and a TypeError. Works only once."""
@@ -105,6 +103,10 @@ class Session(SessionMixin):
     def modified(self, value: bool) -> None:
         pass
 
+    def _use(self) -> Record:
+        self.used = True
+        return self.record
+
     def _text(self, key: str) -> str | None:
         value = self._values[key]
         return None if value is GONE else encode(key, value)
@@ -126,8 +128,7 @@ class Session(SessionMixin):
 
     def copy(self) -> dict[str, Any]:
         """Return the data as a dict with the same values."""
-        self.used = True
-        keys = [*self.record.load(), *self._values]
+        keys = [*self._use().load(), *self._values]
         return {key: self[key] for key in keys if key in self}
 
     def __iter__(self) -> Iterator[str]:
