@@ -45,11 +45,9 @@ def read() -> str:
         raise refusal("is not UTF-8", command)
     for line in parse_stream(StringIO(text)):
         if line.error or (line.key and line.value is None):
-            start = line.original.string
-            number = line.original.line + start[: start.index(start.strip())].count(
-                "\n"
-            )
-            what = f"does not say NAME=value in line {number}"
+            part = line.original.string
+            empty = part[: len(part) - len(part.lstrip())].count("\n")
+            what = f"does not say NAME=value in line {line.original.line + empty}"
             raise refusal(what, '"${EDITOR:-vi}" .env')
     return text
 
