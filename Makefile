@@ -16,7 +16,7 @@ CHROMIUM = $(shell command -v chromium 2>/dev/null)
 # What builds images and runs machines: for root only, on a Debian.
 MACHINES = $(shell test "$$(id -u)" = 0 && command -v podman >/dev/null && \
 	command -v runc >/dev/null && command -v debootstrap)
-LEFT_OUT = tests/suites/test_flask_security.py $(if $(CHROMIUM),,tests/browser) \
+LEFT_OUT = tests/engine tests/suites/test_flask_security.py $(if $(CHROMIUM),,tests/browser) \
 	$(if $(MACHINES),,tests/test_image.py tests/test_own_server.py)
 # Where projects are baked, and how to make there; .venv's own interpreter fits all of them.
 OUT = build
@@ -37,6 +37,14 @@ run: .venv/run ## Bake the default project into build/ and serve it on http://12
 test: .venv/ready $(SUITES) $(if $(CHROMIUM),$(JUDGES)) ## Check and test the template, and the project that it makes
 	@echo "Testing the template and the project it makes, with real servers: about nine minutes ..."
 	@$(BIN)/python -m pytest $(addprefix --ignore=,$(LEFT_OUT))
+	@$(MAKE) --no-print-directory engine
+
+engine: OUT = build/engine
+engine: .venv/ready ## Test the engine in the default project (ONLY=sessions/test_record.py)
+	@rm -rf $(OUT) && mkdir -p $(OUT)
+	@$(BAKE)
+	@cp -R tests/engine $(OUT)/visit-counter/tests/
+	@cd $(OUT)/visit-counter && "$(CURDIR)/$(BIN)/python" -m pytest tests/engine/$(ONLY)
 
 browser: .venv/ready $(JUDGES) ## Test only the pages in a browser: needs Chromium, npm and Java
 	@$(BIN)/python -m pytest tests/browser
@@ -130,4 +138,4 @@ $(SUITES): tests/suites/requirements.txt tests/suites/fetch.py
 
 # A virtual environment that was left half-made would never be completed.
 .DELETE_ON_ERROR:
-.PHONY: help run test browser suites newest faults soak chaos screenshots bench check format lock clean
+.PHONY: help run test engine browser suites newest faults soak chaos screenshots bench check format lock clean

@@ -59,7 +59,7 @@ def test_fits_the_time_limits_of_heroku(baked: Path, home: Path) -> None:
     config = configuration(baked, home, GUNICORN_CMD_ARGS="--access-logfile -")
     assert int(config["keepalive"]) > 90
     assert int(config["graceful_timeout"]) < 30
-    assert config["worker_class"] == "app.worker.Worker"
+    assert config["worker_class"] == "app.web.worker.Worker"
     assert config["control_socket_disable"] == "True"
     assert config["max_requests"] == "0"
     assert config["accesslog"] == "-"

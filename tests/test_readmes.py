@@ -180,7 +180,7 @@ def test_a_secret_is_replaced_in_three_commands(
 
 
 ASK = """
-from app.config import read_settings
+from app.settings import read_settings
 from app.sessions.storage.connect import connect
 import sys
 

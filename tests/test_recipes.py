@@ -15,7 +15,7 @@ import pytest
 from flask import Flask, session
 from redis import Redis
 
-from tests.conftest import Server, run
+from tests.conftest import ROOT, Server, run
 
 SECRET = "a-production-secret-of-0123456789abcdef"
 OLD_SECRET_KEY = "dev"
@@ -403,7 +403,7 @@ def test_a_storage_of_ones_own(
     typed: Callable[..., Path], serve: Callable[..., Server], home: Path
 ) -> None:
     project = typed(STORAGE)
-    example = (project / "tests/sessions/sqlite_storage.py").read_text()
+    example = (ROOT / "tests/engine/sessions/sqlite_storage.py").read_text()
     own = 'class MyStorage(SQLiteStorage):\n    def __init__(self) -> None:\n        super().__init__("sessions.db")\n'
     (project / "app/my_storage.py").write_text(f"{example}\n\n{own}")
     factory = project / "app/__init__.py"

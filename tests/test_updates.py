@@ -57,7 +57,7 @@ def test_cruft_updates_a_project_and_leaves_its_secret_alone(
     status, output = cruft(home, project, "check")
     assert status == 0, output
 
-    file = repository / "{{cookiecutter.project_slug}}/app/health.py"
+    file = repository / "{{cookiecutter.project_slug}}/app/web/health.py"
     file.write_text(file.read_text() + NEXT_YEAR)
     (file.parent / "news.py").write_text(NEXT_YEAR)
     commit(repository, home, "Next year's template")
@@ -73,7 +73,7 @@ def test_cruft_updates_a_project_and_leaves_its_secret_alone(
     assert status == 0, output
     printed.append(output)
 
-    assert (project / "app/health.py").read_text().endswith(NEXT_YEAR)
+    assert (project / "app/web/health.py").read_text().endswith(NEXT_YEAR)
     assert (project / "app/news.py").read_text() == NEXT_YEAR
     assert "Our own pages follow." in (project / "app/views.py").read_text()
     assert list(project.rglob("*.rej")) == []

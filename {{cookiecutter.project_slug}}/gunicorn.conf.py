@@ -4,9 +4,9 @@ import os
 import resource
 import socket
 
-from app import env_file
-from app.config import read_settings
-from app.storage import check_processes
+from app.settings import read_settings
+from app.web import env_file
+from app.web.storage import check_processes
 
 env_file.load()
 settings, _ = read_settings(os.environ)  # create_app says what is wrong with them
@@ -16,10 +16,10 @@ wsgi_app = "app:create_app()"
 # worker again and again, and the workers share memory.
 preload_app = True
 
-# Threads, because a request mostly waits; slow clients do not get one: see app/worker.py.
+# Threads, because a request mostly waits; slow clients do not get one: see app/web/worker.py.
 # On one core, 2 threads count 3 % fewer visits than 4, and one thread 16 % fewer. Not worth
 # it: the HTTP parser in C (2 % faster), other garbage collector settings (no faster).
-worker_class = "app.worker.Worker"
+worker_class = "app.web.worker.Worker"
 workers = settings.processes
 threads = settings.threads
 
@@ -41,7 +41,7 @@ keepalive = 95
 graceful_timeout = 25
 timeout = 30
 
-# The app itself reads what a proxy says of the client: see app/proxies.py. If this were
+# The app itself reads what a proxy says of the client: see app/web/proxies.py. If this were
 # unset, FORWARDED_ALLOW_IPS=* in the environment would make gunicorn trust everybody.
 forwarded_allow_ips = "*" if settings.trusted_proxies else ""
 forwarder_headers = ""  # otherwise any client could set SCRIPT_NAME
@@ -49,8 +49,8 @@ forwarder_headers = ""  # otherwise any client could set SCRIPT_NAME
 control_socket_disable = (
     True  # it needs a writable home folder, which not every host has
 )
-accesslog = "-"  # to standard output, in logfmt: see app/access_log.py
-logger_class = "app.access_log.Logger"
+accesslog = "-"  # to standard output, in logfmt: see app/web/access_log.py
+logger_class = "app.web.access_log.Logger"
 loglevel = settings.log_level.lower()
 
 

@@ -7,9 +7,9 @@ and breaks.py: see stage.py.
 import os
 
 from app import create_app as create_visit_counter
-from app.config import load_settings
 from app.sessions import session
-from app.storage import open_storage
+from app.settings import load_settings
+from app.web.storage import open_storage
 from breaks import BREAKS
 from flask import Flask
 

@@ -2,7 +2,10 @@
 
 from flask import Flask
 
-from . import (
+from . import views
+from .sessions import ServerSideSessionInterface, Storage
+from .settings import load_settings, signing_secrets
+from .web import (
     checks,
     errors,
     headers,
@@ -11,12 +14,9 @@ from . import (
     protection,
     proxies,
     static_files,
-    views,
 )
-from .config import load_settings, signing_secrets
-from .environment import ConfigurationError
-from .sessions import ServerSideSessionInterface, Storage
-from .storage import check_processes, open_storage, session_hint
+from .web.environment import ConfigurationError
+from .web.storage import check_processes, open_storage, session_hint
 
 
 def create_app(storage: Storage | None = None) -> Flask:

@@ -3,8 +3,8 @@
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from .errors import prefers_html
 from .sessions import session
+from .web.errors import prefers_html
 
 bp = Blueprint("views", __name__)
 

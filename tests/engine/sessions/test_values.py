@@ -1,0 +1,151 @@
+"""What a session holds: which values and keys it keeps, and which it refuses."""
+
+import datetime
+import logging
+import uuid
+from typing import Any
+
+import pytest
+from app import create_app
+from app.sessions import RedisStorage, Storage, session
+from markupsafe import Markup
+from redis import Redis
+
+from tests.engine.sessions.conftest import (
+    Action,
+    Browser,
+    clear,
+    contents,
+    put,
+    regenerate,
+)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        0.5,
+        -1e300,
+        10**40,
+        "text",
+        "naïve ☕",
+        [1, [2, {"a": None}]],
+        {"a": {"b": []}},
+        {" t": "looks like a tag"},
+        (1, ("a",)),
+        b"\x00\xff",
+        datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC),
+        uuid.UUID(int=7),
+        Markup("<b>"),
+    ],
+    ids=repr,
+)
+def test_keeps_values_as_they_are(browser: Browser, value: object) -> None:
+    browser.do(put(value=value))
+    kept: list[object] = []
+    browser.do(lambda: kept.append(session["value"]))
+    assert kept == [value]
+    assert type(kept[0]) is type(value)
+
+
+@pytest.mark.parametrize(
+    "key", ["", "_permanent", "__proto__", "x" * 10_000, "ключ\n\0☕", " t"]
+)
+def test_keeps_any_text_as_a_key(browser: Browser, key: str) -> None:
+    browser.do(lambda: session.update({key: 1}))
+    assert browser.do(contents) == {key: 1}
+
+
+def test_a_key_that_is_no_text_is_refused(browser: Browser) -> None:
+    with pytest.raises(TypeError, match="not 1"):
+        browser.do(lambda: session.update({1: 1}))  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [object(), {1, 2}, 1j, 10**5000, [10**5000], "\ud800", {"a": ["\ud800"]}],
+    ids=["object", "set", "complex", "int", "ints", "surrogate", "surrogates"],
+)
+def test_a_value_that_cannot_be_stored_names_its_key_and_writes_nothing(
+    browser: Browser, value: object
+) -> None:
+    browser.do(put(a=1))
+    with pytest.raises(TypeError, match=r"session\['bad'\]"):
+        browser.do(put(a=2, bad=value))
+    assert browser.do(contents) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "action",
+    [lambda: session.update({"\ud800": 1}), lambda: session.increment("\ud800")],
+    ids=["set", "increment"],
+)
+def test_a_key_that_cannot_be_stored_is_named_and_no_storage_is_asked(
+    browser: Browser, calls: list[str], action: Action
+) -> None:
+    with pytest.raises(TypeError, match=r"session\['\\ud800'\]"):
+        browser.do(action)
+    assert calls == []
+
+
+def test_a_value_that_cannot_be_stored_after_clear_changes_nothing(
+    browser: Browser,
+) -> None:
+    browser.do(put(a=1))
+    browser.app.testing = False
+    answer = browser.request(lambda: [clear(), session.update(bad=object())])
+    assert answer.status_code == 500
+    assert "Set-Cookie" not in answer.headers
+    assert browser.do(contents) == {"a": 1}
+
+
+def test_a_value_that_cannot_be_stored_is_one_500(
+    browser: Browser, calls: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    browser.app.testing = False
+    answer = browser.request(put(bad=object()))
+    assert answer.status_code == 500
+    assert calls == []
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "", "\x80\x04.", '{" u":1}', '{" b":5}', "[" * 100_000]
+)
+def test_a_value_that_cannot_be_read_counts_as_absent_and_harms_no_other(
+    browser: Browser,
+    storage: Storage,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+) -> None:
+    keys: list[str] = []
+    save = storage.save
+
+    def remember(key: str, *args: Any, **kwargs: Any) -> bool:
+        keys.append(key)
+        return save(key, *args, **kwargs)
+
+    monkeypatch.setattr(storage, "save", remember)
+    browser.do(put(a=1, bad=1))
+    storage.save(keys[0], {"bad": text}, (), 60, create=False)
+    with caplog.at_level(logging.ERROR):
+        for _ in range(3):
+            assert browser.do(contents) == {"a": 1}
+            assert browser.do(lambda: ["bad" in session, len(session)]) == [False, 1]
+    assert len(caplog.records) == 1
+    browser.do(regenerate)  # this keeps it: a newer release may be able to read it
+    assert storage.load(keys[-1], 60) == {"a": "1", "bad": text}
+    assert browser.do(lambda: session.increment("bad", 2)) == 2
+    assert browser.do(contents) == {"a": 1, "bad": 2}
+
+
+def test_a_planted_pickle_is_never_loaded(redis: Redis) -> None:
+    app = create_app(storage=RedisStorage(redis))
+    client = app.test_client()
+    client.get("/")
+    [key] = redis.keys("*")
+    redis.hset(key, "views", b"cos\nsystem\n(S'exit 1'\ntR.")
+    assert client.get("/").json == {"views": 1}

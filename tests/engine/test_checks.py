@@ -1,0 +1,214 @@
+"""`flask check` says what would keep a deployment from working, and how to fix it."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from app import create_app
+from app.sessions import MemoryStorage, RedisStorage, Storage
+from click.testing import Result
+from redis import Redis
+
+from tests.conftest import PROJECT
+
+SECRET = "0123456789abcdef-0123456789abcdef"
+PASSWORD = "hunter2"
+
+
+@pytest.fixture(autouse=True)
+def production(monkeypatch: pytest.MonkeyPatch, redis_url: str) -> None:
+    monkeypatch.setenv("APP_ENV", "")
+    monkeypatch.setenv("SECRET", SECRET)
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    monkeypatch.setenv("WEB_CONCURRENCY", "2")
+
+
+def check(*options: str, storage: Storage | None = None) -> Result:
+    app = create_app(storage=storage)
+    return app.test_cli_runner().invoke(args=["check", *options])
+
+
+def findings() -> dict[str, Any]:
+    rows = json.loads(check("--format", "json").output)
+    return {row["subject"]: row for row in rows}
+
+
+def test_finds_nothing_wrong_with_a_sound_stage(redis: Redis) -> None:
+    redis.config_set("maxmemory-policy", "volatile-lru")
+    result = check()
+    assert result.exit_code == 0
+    assert {line.split()[0] for line in result.output.splitlines()} == {"ok"}
+    assert SECRET not in result.output
+
+
+def test_tells_version_memory_and_connections(redis: Redis) -> None:
+    redis.config_set("maxmemory", "25mb")
+    found = findings()
+    redis.config_set("maxmemory", "0")
+    assert " ms" in found["Redis"]["text"]
+    assert "room for " in found["memory"]["text"]
+    assert "16 needed" in found["connections"]["text"]
+
+
+def test_warns_of_a_redis_that_refuses_when_it_is_full(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis.config_set("maxmemory-policy", "noeviction")
+    monkeypatch.setenv("DYNO", "release.1")
+    found = findings()["memory policy"]
+    assert found["status"] == "warning"
+    assert found["command"] == "heroku redis:maxmemory --policy volatile-lru"
+
+
+def test_fails_when_the_connections_do_not_suffice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", "256")
+    monkeypatch.setenv("WEB_THREADS", "1000")
+    assert findings()["connections"]["status"] == "error"
+    assert check().exit_code == 1
+
+
+def test_fails_when_redis_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        monkeypatch.setenv("REDIS_URL", f"redis://:{PASSWORD}@127.0.0.1:{port}/0")
+        result = check()
+    assert result.exit_code == 1
+    assert "Connection refused" in result.output
+    assert "export REDIS_URL=" in result.output
+    assert PASSWORD not in result.output
+
+
+def test_fails_when_redis_refuses_the_password(
+    redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = redis_url.removeprefix("unix://")
+    monkeypatch.setenv("REDIS_URL", f"unix://:{PASSWORD}@{path}")
+    result = check()
+    assert result.exit_code == 1
+    assert "password" in result.output
+    assert PASSWORD not in result.output
+
+
+@pytest.fixture
+def restricted(redis: Redis, redis_url: str) -> Iterator[str]:
+    """The URL of a user who may not use dangerous commands, as on some hosts."""
+    rules = ("~*", "&*", "+@all", "-@dangerous")
+    redis.execute_command("ACL SETUSER", "guest", "on", f">{PASSWORD}", *rules)
+    yield redis_url.replace("unix://", f"unix://guest:{PASSWORD}@")
+    redis.execute_command("ACL DELUSER", "guest")
+
+
+def test_says_what_it_cannot_find_out_where_info_is_forbidden(
+    restricted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_URL", restricted)
+    result = check()
+    assert result.exit_code == 0, result.output
+    assert PASSWORD not in result.output
+    lines = result.output.splitlines()
+    assert any(line.startswith("warning INFO ") for line in lines)
+    for field in FIELDS:
+        assert any(line.startswith(f"warning {field} ") for line in lines)
+    assert create_app().test_client().get("/").status_code == 200
+
+
+FIELDS = ["maxclients", "maxmemory", "maxmemory_policy", "redis_version", "used_memory"]
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_says_what_it_cannot_find_out_where_info_lacks_a_field(
+    redis: Redis, field: str
+) -> None:
+    """As on some hosts. Here the field is cut out of the server's answer."""
+    own = redis.response_callbacks["INFO"]
+    without = re.compile(rf"^{field}:.*\r\n", re.MULTILINE)
+
+    def cut(reply: bytes, **options: object) -> object:
+        return own(without.sub("", reply.decode()).encode(), **options)
+
+    redis.set_response_callback("INFO", cut)
+    result = check(storage=RedisStorage(redis))
+    redis.set_response_callback("INFO", own)
+    assert result.exit_code == 0, result.output
+    unknown = [line for line in result.output.splitlines() if "is unknown" in line]
+    assert [line.split()[:2] for line in unknown] == [["warning", field]]
+
+
+def test_asks_any_storage(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = check(storage=MemoryStorage())
+    assert result.exit_code == 0
+    assert "MemoryStorage answers" in result.output
+
+
+def test_tells_in_development_what_production_will_want(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("APP_ENV", "development")
+    monkeypatch.setenv("SECRET", f"dev-{SECRET}")
+    found = findings()["SECRET"]
+    assert found["status"] == "warning"
+    assert "secrets.token_urlsafe" in found["command"]
+
+
+def test_warns_of_an_idle_timeout_that_never_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SESSION_IDLE_TIMEOUT", "100")
+    monkeypatch.setenv("SESSION_LIFETIME", "10")
+    assert findings()["timeouts"]["status"] == "warning"
+
+
+@pytest.mark.parametrize("options", [[], ["--app", "app"]], ids=["plain", "app"])
+def test_tells_what_is_wrong_with_the_settings_as_json_too(options: list[str]) -> None:
+    wrong = {"PORT": "abc", "LOG_LEVEL": "warn"}
+    status, output = flask(*options, "check", "--format", "json", **wrong)
+    assert [row["subject"] for row in json.loads(output)] == ["PORT", "LOG_LEVEL"]
+    assert status == 1
+
+
+def test_prints_nothing_but_json_when_that_is_asked_for() -> None:
+    """The log, which tells of memory here, goes elsewhere."""
+    status, output = flask("check", "--format", "json", REDIS_URL="memory://")
+    assert {row["status"] for row in json.loads(output)} == {"ok"}
+    assert status == 0
+
+
+@pytest.mark.parametrize("command", ["routes", "of-the-owner"])
+def test_no_other_command_runs_with_wrong_settings(command: str) -> None:
+    status, output = flask(command, PORT="abc")
+    assert output == (
+        "PORT is 'abc', not a whole number from 1 to 65535; "
+        "fix it with: export PORT=8000\n"
+    )
+    assert status == 1
+
+
+def flask(*command: str, **settings: str) -> tuple[int, str]:
+    """Run a `flask` command; return its status and what it printed, apart from logs."""
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", *command],
+        cwd=PROJECT,
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout or done.stderr
+
+
+def test_fails_for_an_empty_number_of_processes_which_gunicorn_cannot_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", "")
+    result = check()
+    assert result.exit_code == 1
+    assert "unset WEB_CONCURRENCY" in result.output

@@ -1,0 +1,409 @@
+"""Settings: what is read, what is refused, and in which words."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from app import create_app
+from app.sessions import MemoryStorage, RedisStorage
+from app.settings import Settings, load_settings
+from app.web import env_file
+from app.web.environment import ConfigurationError
+
+GOOD = "0123456789abcdef-0123456789abcdef"
+PASSWORD = "hunter2"
+
+
+@pytest.fixture(autouse=True)
+def env_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A .env file of the test's own."""
+    path = tmp_path / ".env"
+    monkeypatch.setattr(env_file, "ENV_FILE", path)
+    return path
+
+
+@pytest.fixture
+def production(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A valid configuration for production, for the test to change."""
+    monkeypatch.setenv("APP_ENV", "")
+    monkeypatch.setenv("SECRET", GOOD)
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:6379/0")
+    return monkeypatch
+
+
+def refusal() -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+    return str(caught.value)
+
+
+def test_production_is_what_happens_when_nobody_says_otherwise(
+    production: pytest.MonkeyPatch,
+) -> None:
+    assert load_settings().production
+    production.setenv("APP_ENV", "staging")
+    assert load_settings().production
+    production.setenv("APP_ENV", "Development")
+    assert not load_settings().production
+    production.delenv("APP_ENV")
+    assert load_settings().production
+
+
+def test_the_environment_goes_before_the_env_file(
+    env_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env_path.write_text("PORT=1111\nWEB_THREADS=7\n")
+    monkeypatch.setenv("PORT", "2222")
+    monkeypatch.delenv("WEB_THREADS")
+    settings = load_settings()
+    assert (settings.port, settings.threads) == (2222, 7)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "PORT=1234\nLOG_LEVEL=DEBUG",
+        "\ufeffPORT=1234\nLOG_LEVEL=DEBUG\n",
+        "PORT=1234\r\nLOG_LEVEL=DEBUG\r\n",
+        "export PORT=1234\nexport LOG_LEVEL=DEBUG\n",
+        "PORT=\"1234\"\nLOG_LEVEL='DEBUG'\n",
+        "PORT=1234 # a port\n\n# a comment\n LOG_LEVEL = DEBUG  # a level\n",
+    ],
+    ids=["plain", "BOM", "CRLF", "export", "quotes", "comments"],
+)
+def test_the_env_file_is_read_as_python_dotenv_documents_it(
+    env_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    env_path.write_bytes(text.encode())
+    monkeypatch.delenv("PORT")
+    monkeypatch.delenv("LOG_LEVEL")
+    settings = load_settings()
+    assert (settings.port, settings.log_level) == (1234, "DEBUG")
+
+
+def test_an_env_file_in_another_encoding_is_refused_by_name(env_path: Path) -> None:
+    env_path.write_text("PORT=1234", encoding="utf-16")  # as PowerShell does
+    assert refusal().startswith(".env is not UTF-8; fix it with: iconv -f UTF-16 ")
+    env_path.write_text("PORT=1234", encoding="utf-16-le")
+    assert refusal().startswith(".env is not UTF-8; fix it with: iconv ")
+
+
+@pytest.mark.parametrize(
+    "line", ["PORT 1234", "PORT", "export PORT", 'SECRET="no end', "PORT='1' 2"]
+)
+def test_a_line_of_the_env_file_that_sets_nothing_is_refused_by_its_number(
+    env_path: Path, line: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """python-dotenv would say that it cannot read it, or nothing, and go on."""
+    env_path.write_text(f"# a comment\n\n\nLOG_LEVEL=INFO\n\n{line}\n")
+    assert refusal() == (
+        '.env does not say NAME=value in line 6; fix it with: "${EDITOR:-vi}" .env'
+    )
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_folder_of_that_name_is_no_env_file(env_path: Path) -> None:
+    env_path.mkdir()
+    assert load_settings().port == 8000
+
+
+def test_an_env_file_that_may_not_be_read_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        path = Path(folder) / ".env"
+        path.touch(mode=0o000)
+        monkeypatch.setattr(env_file, "ENV_FILE", path)
+        user = os.geteuid()
+        if user == 0:  # who may read everything
+            os.seteuid(65534)
+        try:
+            message = refusal()
+        finally:
+            os.seteuid(user)
+    assert message.startswith(".env cannot be read (Permission denied); fix it with: ")
+
+
+def test_an_env_file_for_development_does_not_override_another_stages_secret(
+    env_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was copied to a host along with the project, and the host has set SECRET."""
+    env_path.write_text(f"APP_ENV=development\nSECRET=dev-{GOOD}\n")
+    monkeypatch.setenv("SECRET", GOOD)
+    for variable in ("unset", "set by the flask command, which has read .env"):
+        if variable == "unset":
+            monkeypatch.delenv("APP_ENV")
+        message = refusal()
+        assert message.startswith(".env says development, but ")
+        assert "fix it with: rm .env " in message
+        assert GOOD not in message
+        assert len(message.splitlines()) == 1
+    monkeypatch.setenv("APP_ENV", "production")
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1")
+    assert load_settings().production
+
+
+@pytest.mark.parametrize("secret", ["", "mine", f"dev-{GOOD}"])
+def test_an_env_file_for_development_goes_with_secrets_of_development(
+    env_path: Path, monkeypatch: pytest.MonkeyPatch, secret: str
+) -> None:
+    env_path.write_text("APP_ENV=development\nSECRET=mine\n")
+    monkeypatch.delenv("APP_ENV")
+    monkeypatch.setenv("SECRET", secret)
+    assert not load_settings().production
+
+
+@pytest.mark.parametrize(
+    ("secret", "reason"),
+    [
+        ("dev-" + GOOD, "made for development"),
+        ("change-me-" + GOOD, "placeholder"),
+        (GOOD[:31], "is too short (31 characters, at least 32 are needed)"),
+        ("abc" * 20, "too few different characters"),
+        (os.fsdecode(b"\xff\xfe" + GOOD.encode()), "is not UTF-8"),
+    ],
+)
+@pytest.mark.parametrize("name", ["SECRET", "SECRET_FALLBACKS"])
+def test_production_refuses_a_weak_secret_without_printing_it(
+    production: pytest.MonkeyPatch, name: str, secret: str, reason: str
+) -> None:
+    command = "export SECRET=" if name == "SECRET" else "unset SECRET_FALLBACKS (or "
+    production.setenv("APP_ENV", "production")
+    production.setenv(name, secret)
+    message = refusal()
+    assert message.startswith(f"{name} ")
+    assert reason in message
+    assert f"; fix it with: {command}" in message
+    assert len(message.splitlines()) == 1
+    assert secret not in message
+
+
+@pytest.mark.parametrize(
+    ("stage", "secret", "why"),
+    [
+        ("prod", GOOD, "APP_ENV is 'prod', so this counts as production; "),
+        ("Staging", "short", "APP_ENV is 'staging', so this counts as production; "),
+        ("", f"dev-{GOOD}", "APP_ENV is not set, so this counts as production; "),
+        ("Production", "short", None),
+        ("", "short", None),
+    ],
+)
+def test_what_is_wrong_in_production_begins_with_why_it_is_production(
+    production: pytest.MonkeyPatch, stage: str, secret: str, why: str | None
+) -> None:
+    production.setenv("APP_ENV", stage)
+    production.setenv("SECRET", secret)
+    production.setenv("REDIS_URL", "")
+    first, *others = refusal().splitlines()
+    assert first.startswith(why or "REDIS_URL is not set")
+    assert why is None or "export APP_ENV=development (in development)" in first
+    assert len(others) == (1 if secret == GOOD else 1 + bool(why))
+
+
+def test_production_needs_a_secret(production: pytest.MonkeyPatch) -> None:
+    production.setenv("APP_ENV", "production")
+    production.setenv("SECRET", "")
+    assert refusal().startswith("SECRET is not set, but it signs the cookies; ")
+
+
+def test_a_project_without_its_env_file_says_so(
+    production: pytest.MonkeyPatch,
+) -> None:
+    production.setenv("SECRET", "")
+    assert refusal() == (
+        "APP_ENV is not set, and neither is SECRET, so this counts as production; "
+        "fix it with: echo APP_ENV=development >> .env"
+    )
+
+
+@pytest.mark.parametrize("name", ["SECRET", "SECRET_FALLBACKS", "REDIS_URL"])
+def test_bytes_that_are_no_text_are_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, os.fsdecode(b"redis://:\xff\xfe@127.0.0.1:1"))
+    assert create_app().test_client().get("/healthz").status_code == 200
+
+
+def test_development_does_without_a_secret(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("SECRET", "")
+    first, second = create_app(), create_app()
+    assert first.secret_key != second.secret_key
+    assert "SECRET is not set" in caplog.text
+
+
+def test_production_needs_a_redis(production: pytest.MonkeyPatch) -> None:
+    production.setenv("REDIS_URL", "")
+    assert "export REDIS_URL=redis://" in refusal()
+    production.setenv("DYNO", "web.1")
+    message = refusal()
+    # Following such advice during the wait would create a second add-on, and bill it.
+    assert message.index("heroku addons:wait") < message.index("heroku addons:create")
+    assert message.endswith("heroku addons:create heroku-redis:mini --wait")
+
+
+def test_production_does_with_memory_when_told_to(
+    production: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    production.setenv("REDIS_URL", "memory://")
+    production.setenv("WEB_CONCURRENCY", "4")
+    app = create_app()
+    assert isinstance(app.extensions["session_storage"], MemoryStorage)
+    assert "kept in memory" in caplog.text
+    assert load_settings().processes == 1
+
+
+def test_a_storage_of_your_own_needs_no_redis(production: pytest.MonkeyPatch) -> None:
+    production.setenv("REDIS_URL", "")
+    storage = MemoryStorage()
+    assert create_app(storage=storage).extensions["session_storage"] is storage
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "foo",
+        "http://127.0.0.1",
+        "redis://",
+        f"redis://:{PASSWORD}@",
+        f"redis://:{PASSWORD}/x@host:6379/0",
+        f"redis://:{PASSWORD}@host:port/0",
+        f"redis://:{PASSWORD}@host:99999/0",
+        f"redis://:{PASSWORD}@host:6379/zero",
+        f"redis://:{PASSWORD}@one:6379,two:6379/0",
+        f"redis+sentinel://:{PASSWORD}@host:26379",
+        f"redis+cluster://:{PASSWORD}@host:7000/1",
+        "redis+other://host",
+        "redis://[::1",
+        f"redis://:{PASSWORD}@host?db=3",
+    ],
+)
+def test_a_wrong_redis_url_is_refused_without_printing_its_password(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("REDIS_URL", url)
+    message = refusal()
+    assert message.startswith("REDIS_URL is not a Redis URL: ")
+    assert "export REDIS_URL=redis://127.0.0.1:6379/0" in message
+    assert ("; in a password, / is %2F, ? is %3F and # is %23" in message) == (
+        "@" in url
+    )
+    assert PASSWORD not in message
+    assert len(message.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://127.0.0.1",
+        "redis://:p%40ss@127.0.0.1:6379/1",
+        "rediss://user:password@[::1]:6380",
+        "unix:///var/run/redis.sock",
+        "redis+sentinel://one:26379,two/service/1",
+    ],
+)
+def test_a_right_redis_url_connects_nothing_yet(
+    production: pytest.MonkeyPatch, url: str
+) -> None:
+    production.setenv("REDIS_URL", url)
+    storage = create_app().extensions["session_storage"]
+    assert isinstance(storage, RedisStorage)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PORT",
+        "WEB_CONCURRENCY",
+        "WEB_THREADS",
+        "SESSION_IDLE_TIMEOUT",
+        "SESSION_LIFETIME",
+        "TRUSTED_PROXIES",
+    ],
+)
+@pytest.mark.parametrize("value", ["abc", "-1", "1.5", "²", "9" * 30, "9" * 5000])
+def test_a_number_that_is_none_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    message = refusal()
+    assert message.startswith(f"{name} is '{value}', not a whole number from ")
+    assert f"export {name}=" in message
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        "https://example.com",
+        "example.com:8000",
+        "a.example, ,b_c",
+        "*.example.com",
+        "é",
+    ],
+)
+def test_a_trusted_host_that_is_not_a_host_name_is_named(
+    monkeypatch: pytest.MonkeyPatch, hosts: str
+) -> None:
+    monkeypatch.setenv("TRUSTED_HOSTS", hosts)
+    message = refusal()
+    assert message.startswith("TRUSTED_HOSTS has '")
+    assert "export TRUSTED_HOSTS=www.example.com" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("WEB_CONCURRENCY", "257"), ("WEB_THREADS", "1001"), ("TRUSTED_PROXIES", "11")],
+)
+def test_a_number_that_nobody_can_mean_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert refusal().startswith(f"{name} is '{value}', not a whole number from ")
+
+
+def test_a_wrong_log_level_is_answered_with_all_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "warn")
+    assert refusal() == (
+        "LOG_LEVEL is 'warn', but must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL;"
+        " fix it with: export LOG_LEVEL=INFO"
+    )
+
+
+def test_a_file_of_certificates_is_read_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "ca.pem"
+    for content, reason in (
+        (None, "No such file or directory"),
+        ("abc", "NO_CERTIFICATE"),
+    ):
+        if content:
+            path.write_text(content)
+        monkeypatch.setenv("REDIS_CA_CERT", str(path))
+        message = refusal()
+        assert message.startswith(
+            f"REDIS_CA_CERT is '{path}', which holds no certificat"
+        )
+        assert reason in message
+        assert message.endswith("; fix it with: export REDIS_CA_CERT=/path/to/ca.pem")
+
+
+def test_every_wrong_setting_gets_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "abc")
+    monkeypatch.setenv("LOG_LEVEL", "loud")
+    monkeypatch.setenv("REDIS_TLS_VERIFY", "maybe")
+    assert len(refusal().splitlines()) == 3
+
+
+def test_settings_do_not_print_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "s3cret")
+    monkeypatch.setenv("REDIS_URL", f"redis://:{PASSWORD}@host")
+    settings = load_settings()
+    assert isinstance(settings, Settings)
+    assert "s3cret" not in repr(settings)
+    assert PASSWORD not in repr(settings)

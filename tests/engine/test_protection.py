@@ -1,0 +1,185 @@
+"""What stands between the internet and the views."""
+
+from collections.abc import Callable
+
+import pytest
+from app import create_app
+from app.sessions import MemoryStorage
+from flask import request
+from flask.testing import FlaskClient
+
+MakeClient = Callable[..., FlaskClient]
+
+
+@pytest.fixture
+def make_client(monkeypatch: pytest.MonkeyPatch) -> MakeClient:
+    """Return a visitor of the app in production, with these settings."""
+
+    def make(**settings: str) -> FlaskClient:
+        monkeypatch.setenv("APP_ENV", "production")
+        monkeypatch.setenv("SECRET", "0123456789abcdef-0123456789abcdef")
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        app = create_app(storage=MemoryStorage())
+        app.add_url_rule("/where", view_func=where)
+        return app.test_client()
+
+    return make
+
+
+def where() -> dict[str, str | None]:
+    return {"scheme": request.scheme, "client": request.remote_addr}
+
+
+FORWARDED = {"X-Forwarded-For": "6.6.6.6, 203.0.113.7", "X-Forwarded-Proto": "https"}
+
+
+def test_believes_no_proxy_unless_told_to(make_client: MakeClient) -> None:
+    answer = make_client().get("/where", headers=FORWARDED)
+    assert answer.json == {"scheme": "http", "client": "127.0.0.1"}
+
+
+@pytest.mark.parametrize("settings", [{"TRUSTED_PROXIES": "1"}, {"DYNO": "web.1"}])
+def test_believes_the_last_proxy_on_heroku_or_when_told_to(
+    make_client: MakeClient, settings: dict[str, str]
+) -> None:
+    answer = make_client(**settings).get("/where", headers=FORWARDED)
+    assert answer.json == {"scheme": "https", "client": "203.0.113.7"}
+
+
+def test_the_scheme_is_what_the_nearest_proxy_says(make_client: MakeClient) -> None:
+    """However many proxies there are: each adds an address, but not each adds a scheme."""
+    client = make_client(TRUSTED_PROXIES="2")
+    answer = client.get("/where", headers=FORWARDED)
+    assert answer.json == {"scheme": "https", "client": "6.6.6.6"}
+    several = FORWARDED | {"X-Forwarded-Proto": "https, http"}
+    assert client.get("/where", headers=several).location == "https://localhost/where"
+
+
+HTTP = {"X-Forwarded-Proto": "http"}
+
+
+@pytest.mark.parametrize("path", ["/", "//where", "//healthz", "/static/style.css"])
+@pytest.mark.parametrize("headers", [FORWARDED, HTTP], ids=["https", "http"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "www.example.com.evil.example",
+        "xwww.example.com",
+        "b.www.example.com",
+        "a@www.example.com",
+        "",
+    ],
+)
+def test_a_request_for_another_host_is_refused_not_redirected(
+    make_client: MakeClient, path: str, headers: dict[str, str], host: str
+) -> None:
+    client = make_client(TRUSTED_HOSTS="www.example.com", TRUSTED_PROXIES="1")
+    answer = client.get(path, headers=headers | {"Host": host})
+    assert answer.status_code == 400
+    assert answer.location is None
+    assert "evil" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["www.example.com", "WWW.Example.Com", "www.example.com:8000", "a.b.example"],
+)
+def test_a_request_for_a_trusted_host_is_answered(
+    make_client: MakeClient, host: str
+) -> None:
+    client = make_client(TRUSTED_HOSTS="WWW.example.com, .b.example")
+    assert client.get("/", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_health_checks_come_by_any_host_name(
+    make_client: MakeClient, path: str
+) -> None:
+    client = make_client(TRUSTED_HOSTS="www.example.com")
+    assert client.get(path, headers={"Host": "10.0.0.7:8000"}).status_code == 200
+
+
+def test_any_host_will_do_where_none_is_named(client: FlaskClient) -> None:
+    assert client.get("/", headers={"Host": "evil.example"}).status_code == 200
+
+
+def test_leads_from_http_to_https_when_the_proxy_says_http(
+    make_client: MakeClient,
+) -> None:
+    client = make_client(TRUSTED_PROXIES="1")
+    answer = client.post("/reset?a=1", headers=HTTP, base_url="http://example.com")
+    assert answer.status_code == 308
+    assert answer.location == "https://example.com/reset?a=1"
+    assert client.get("/healthz", headers=HTTP).status_code == 200
+    assert client.get("/", headers=FORWARDED).status_code == 200
+    assert client.get("/").status_code == 200
+    assert make_client(TRUSTED_PROXIES="0").get("/", headers=HTTP).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/nowhere", "/healthz", "/static/style.css"])
+def test_sends_the_security_headers_everywhere(
+    make_client: MakeClient, path: str
+) -> None:
+    with make_client().get(path) as answer:
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'self'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Referrer-Policy"]
+        assert answer.headers["Permissions-Policy"]
+        assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+def test_development_does_not_force_https(client: FlaskClient) -> None:
+    assert "Strict-Transport-Security" not in client.get("/").headers
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 303),
+        ({"Sec-Fetch-Site": "same-origin"}, 303),
+        ({"Sec-Fetch-Site": "none"}, 303),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"}, 403),
+        ({"Origin": "http://localhost"}, 303),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://["}, 403),
+    ],
+)
+def test_refuses_what_another_site_sends(
+    client: FlaskClient, headers: dict[str, str], status: int
+) -> None:
+    client.get("/")
+    assert client.post("/reset", headers=headers).status_code == status
+    expected = 1 if status == 303 else 2
+    assert client.get("/", headers=headers).json == {"views": expected}
+
+
+def test_refuses_large_bodies(client: FlaskClient) -> None:
+    assert client.post("/reset", data=b"x" * (1024 * 1024)).status_code == 303
+    answer = client.post("/reset", data=b"x" * (1024 * 1024 + 1))
+    assert (answer.status_code, answer.json) == (
+        413,
+        {"error": "Request Entity Too Large"},
+    )
+
+
+def test_static_files_are_kept_for_a_year_under_a_url_of_their_content(
+    client: FlaskClient,
+) -> None:
+    page = client.get("/", headers={"Accept": "text/html"}).text
+    [url] = [part for part in page.split('"') if "style.css" in part]
+    assert "?v=" in url
+    with client.get(url) as answer:
+        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert "Set-Cookie" not in answer.headers
+    for other in "/static/style.css", "/static/style.css?v=of-another-release":
+        with client.get(other) as answer:
+            assert answer.headers["Cache-Control"] == "no-cache"

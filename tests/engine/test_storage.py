@@ -1,0 +1,100 @@
+"""Where sessions are kept, and what is said when Redis is not there."""
+
+from html import unescape
+
+import pytest
+from app import create_app
+from app.sessions import MemoryStorage, RedisStorage, StorageUnavailable
+from app.web.storage import explain
+from redis import Redis
+
+from tests.conftest import free_port
+
+PASSWORD = "hunter2"
+PAGE = {"Accept": "text/html"}
+COMMAND = "redis-server (to start one) or export REDIS_URL= (to do without)"
+
+
+@pytest.fixture
+def away(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The host and port of a Redis that is not there."""
+    where = f"127.0.0.1:{free_port()}"
+    monkeypatch.setenv("REDIS_URL", f"redis://:{PASSWORD}@{where}/0")
+    return where
+
+
+def test_development_says_at_the_start_that_redis_is_away(
+    away: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    create_app()
+    [message] = [r.getMessage() for r in caplog.records if r.name == "app.web.storage"]
+    assert message.startswith("REDIS_URL names a Redis that cannot be used (")
+    assert f"{away}. Connection refused" in message
+    assert message.endswith(f"; fix it with: {COMMAND}")
+    assert PASSWORD not in caplog.text
+
+
+def test_development_says_so_on_the_page_too(away: str) -> None:
+    answer = create_app().test_client().get("/", headers=PAGE)
+    text = unescape(answer.text)
+    assert answer.status_code == 503
+    assert f"{away}. Connection refused" in text
+    assert f"; fix it with: {COMMAND}" in text
+    assert PASSWORD not in text
+
+
+def test_production_tells_neither_visitors_nor_itself(
+    away: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A Redis that is away for a moment must not keep a deployment from starting."""
+    monkeypatch.setenv("APP_ENV", "production")
+    monkeypatch.setenv("SECRET", "0123456789abcdef-0123456789abcdef")
+    app = create_app()
+    assert caplog.text == ""
+    answer = app.test_client().get("/", headers=PAGE)
+    assert answer.status_code == 503
+    for secret in away, "refused", "REDIS_URL", "fix it with", PASSWORD:
+        assert secret not in answer.text
+
+
+def test_a_redis_that_is_there_is_worth_no_word(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    create_app()
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("reason", "production", "command"),
+    [
+        ("ConnectionError: refused", False, COMMAND),
+        (
+            "ConnectionError: refused",
+            True,
+            "export REDIS_URL=redis://:password@host:63",
+        ),
+        (
+            "AuthenticationError: wrong",
+            False,
+            "export REDIS_URL=redis://:password@host",
+        ),
+        (
+            "… CERTIFICATE_VERIFY_FAILED …",
+            False,
+            "export REDIS_CA_CERT=/path/to/ca.pem",
+        ),
+    ],
+)
+def test_what_fixes_it_depends_on_the_reason(
+    redis: Redis, reason: str, production: bool, command: str
+) -> None:
+    outage = StorageUnavailable(reason)
+    finding = explain(outage, RedisStorage(redis), production=production)
+    assert finding.command.startswith(command)
+    assert reason in str(finding)
+
+
+def test_of_a_storage_of_your_own_only_the_reason_is_known() -> None:
+    finding = explain(StorageUnavailable("full"), MemoryStorage(), production=False)
+    assert str(finding) == "storage full"

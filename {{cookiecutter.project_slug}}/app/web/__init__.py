@@ -1,0 +1,1 @@
+"""What every answer of the app gets: settings, errors, headers, protection, logs."""
