@@ -17,7 +17,7 @@ CHROMIUM = $(shell command -v chromium 2>/dev/null)
 MACHINES = $(shell test "$$(id -u)" = 0 && command -v podman >/dev/null && \
 	command -v runc >/dev/null && command -v debootstrap)
 LEFT_OUT = tests/engine tests/suites/test_flask_security.py $(if $(CHROMIUM),,tests/browser) \
-	$(if $(MACHINES),,tests/test_image.py tests/test_own_server.py)
+	$(if $(MACHINES),,tests/deploy/test_image.py tests/deploy/test_own_server.py)
 # Where projects are baked, and how to make there; .venv's own interpreter fits all of them.
 OUT = build
 MAKE_APP = $(MAKE) --no-print-directory PYTHON="$(CURDIR)/$(BIN)/python" -C $(OUT)/visit-counter

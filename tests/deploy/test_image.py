@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.conftest import Baker, commands_of, run_cookiecutter, status_of
+from tests.docs.test_readmes import block
 from tests.podman import Podman, arguments_of, container_name
 from tests.raw import SLOW, Stream, dripping, request
-from tests.test_readmes import block
 from tests.waiting import wait_until
 
 # The README's command, on this machine's loopback only, and with little memory.

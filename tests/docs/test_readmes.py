@@ -19,21 +19,21 @@ TYPED = {
     "uvx cookiecutter gh:OWNER/REPO": "test_the_first_commands",
     "cd visit-counter": "test_the_first_commands",
     "$ curl -c jar -b jar http://127.0.0.1:8000": "test_curl_sees_the_count_rise",
-    "make run     # bakes": "test_first_minutes.py",
-    "uvx cruft create": "test_updates.py",
-    "cruft check": "test_updates.py",
+    "make run     # bakes": "docs/test_first_minutes.py",
+    "uvx cruft create": "bake/test_updates.py",
+    "cruft check": "bake/test_updates.py",
     "make run\n": "test_make_run_serves",
     "curl -c jar -b jar http://127.0.0.1:8000": "test_curl_sees_the_count_rise",
     "REDIS_URL=redis://127.0.0.1:6379/0 make run": "test_make_run_serves",
     "REDIS_URL=redis+sentinel": "test_the_addresses_of_redis_are_understood",
-    "make test     # the tests": "test_first_minutes.py",
+    "make test     # the tests": "docs/test_first_minutes.py",
     "heroku create": "test_heroku_is_told_what_it_needs",
-    "echo 'granian": "test_granian.py",
-    "echo 'flask-login": "test_recipes.py",
-    "docker build": "test_image.py",
-    "sudo apt install": "test_own_server.py",
-    "cd /srv/app\nsudo sh": "test_own_server.py",
-    "cd /srv/app\nsudo git pull": "test_own_server.py",
+    "echo 'granian": "servers/test_granian.py",
+    "echo 'flask-login": "docs/test_recipes.py",
+    "docker build": "deploy/test_image.py",
+    "sudo apt install": "deploy/test_own_server.py",
+    "cd /srv/app\nsudo sh": "deploy/test_own_server.py",
+    "cd /srv/app\nsudo git pull": "deploy/test_own_server.py",
     "heroku config:set SECRET_FALLBACKS": "test_a_secret_is_replaced_in_three_commands",
 }
 
@@ -217,7 +217,7 @@ def test_the_faults_are_those_that_tests_try() -> None:
     assert told.keys() == {*faults.REPORTED, *faults.IN_THE_APP}
     for fault, (outcome, test) in faults.IN_THE_APP.items():
         assert told[fault] == outcome
-        assert test in functions_in(README.parent / "tests")
+        assert test in functions_in(ROOT / "tests/engine")
     for test in faults.REPORTED.values():
         assert test.partition("[")[0] in functions_in(ROOT / "tests")
 

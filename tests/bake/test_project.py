@@ -1,6 +1,6 @@
 """What `make` does in the baked project: style, types, and an environment of its own.
 
-tests/test_first_minutes.py types `make run` and `make test`.
+tests/docs/test_first_minutes.py types `make run` and `make test`.
 """
 
 import os

@@ -14,9 +14,9 @@ from subprocess import PIPE, Popen
 import pytest
 
 from tests.conftest import run_cookiecutter
+from tests.docs.test_readmes import block
 from tests.podman import SERVER_FILE, Podman, container_name
 from tests.raw import SLOW
-from tests.test_readmes import block
 from tests.waiting import wait_until
 
 # A clone from GitHub comes from a folder, Redis' unit does without what some kernels lack.
