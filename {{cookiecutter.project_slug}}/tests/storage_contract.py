@@ -100,6 +100,17 @@ class StorageContract:
     def test_deletes_a_record_and_returns_it(self, storage: Storage, key: str) -> None:
         storage.save(key, {"a": "1", "b": "2"}, (), 60, create=True)
         assert storage.delete(key) == {"a": "1", "b": "2"}
+
+    def test_deletes_a_key_without_a_record(self, storage: Storage, key: str) -> None:
+        assert storage.delete(key) is None
+        with pytest.raises(SessionEnded):
+            storage.load(key, 60)
+
+    def test_deletes_a_key_whose_record_was_emptied(
+        self, storage: Storage, key: str
+    ) -> None:
+        storage.save(key, {"a": "1"}, (), 60, create=True)
+        storage.save(key, {}, ["a"], 60, create=False)
         assert storage.delete(key) is None
 
     @pytest.mark.parametrize("create", [False, True])
@@ -112,7 +123,6 @@ class StorageContract:
         storage.delete(key)
         for _ in range(2):
             self.assert_ended(storage, key, create)
-            assert storage.delete(key) is None
 
     def assert_ended(self, storage: Storage, key: str, create: bool) -> None:
         with pytest.raises(SessionEnded):
@@ -122,6 +132,8 @@ class StorageContract:
         for changed, removed in [({"n": "2"}, ()), ({}, ["n"]), ({}, ())]:
             with pytest.raises(SessionEnded):
                 storage.save(key, changed, removed, 600, create=create)
+        with pytest.raises(SessionEnded):
+            storage.delete(key)
 
     def test_records_do_not_mix(self, storage: Storage, key: str) -> None:
         storage.save(key, {"a": "1"}, (), 60, create=True)
@@ -183,9 +195,17 @@ class StorageContract:
 
     def test_one_of_many_deletes_the_record(self, storage: Storage, key: str) -> None:
         storage.save(key, {"a": "1"}, (), 60, create=True)
+
+        def delete(_: int) -> dict[str, str] | str | None:
+            try:
+                return storage.delete(key)
+            except SessionEnded:
+                return "ended"
+
         with ThreadPoolExecutor(8) as threads:
-            deleted = list(threads.map(storage.delete, [key] * 16))
-        assert [record for record in deleted if record] == [{"a": "1"}]
+            answers = list(threads.map(delete, range(16)))
+        assert answers.count("ended") == 15
+        assert {"a": "1"} in answers
 
     def test_ping_returns_while_the_storage_works(self, storage: Storage) -> None:
         storage.ping()

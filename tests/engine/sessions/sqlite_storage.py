@@ -4,7 +4,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 
 from app.sessions import ENDED_FOR, SessionEnded, Storage, StorageUnavailable, add
 
@@ -51,12 +51,8 @@ class SQLiteStorage(Storage):
             return int(record[field])
 
     def delete(self, key: str) -> dict[str, str] | None:
-        with (
-            suppress(SessionEnded),
-            self._record(key, ENDED_FOR, end=True) as record,
-        ):
+        with self._record(key, ENDED_FOR, end=True) as record:
             return record or None
-        return None
 
     def ping(self) -> None:
         self.load("", 1)

@@ -108,8 +108,11 @@ class Record:
             if copy:
                 self._make(self._storage.save, copy, ())
                 self.fields, self.cookie = copy, Cookie.ISSUE
-            latest = self._call(self._storage.delete, old_key)
-            if latest is None and was_there:
+            try:
+                latest, ended = self._call(self._storage.delete, old_key), False
+            except SessionEnded:
+                latest, ended = None, True
+            if ended or (latest is None and was_there):
                 self.state, self.cookie = State.ENDED, Cookie.KEEP
                 if copy:
                     self._call(self._storage.delete, self.key)

@@ -46,8 +46,9 @@ class Storage(ABC):
     after the last `load`, `save` or `increment`. A record without fields does not exist.
 
     A deleted key is *ended* for ENDED_FOR seconds, whether it had a record or not. During
-    that time `load`, `save` and `increment` raise SessionEnded, and nothing makes the time
-    longer or shorter, not even another `delete`.
+    that time `load`, `save`, `increment` and `delete` raise SessionEnded, and none of them
+    makes the time longer or shorter. A record that is missing for any other reason (it was
+    never made, has expired, was emptied or evicted) is not ended.
 
     Each method is one atomic step, may be called by several threads at once, and raises
     StorageUnavailable if the storage cannot be reached.

@@ -69,10 +69,7 @@ class MemoryStorage(Storage):
 
     def delete(self, key: str) -> dict[str, str] | None:
         with self._lock:
-            try:
-                record = self._find(key)
-            except SessionEnded:
-                return None
+            record = self._find(key)
             self._keep(key, None, ENDED_FOR)
             return record or None
 

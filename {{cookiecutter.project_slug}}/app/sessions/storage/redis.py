@@ -48,8 +48,8 @@ return redis.call('HGET', KEYS[1], ARGV[3])
 # A full Redis refuses SET, but not in a script that has already written: so DEL is first.
 DELETE = """
 local kind, record = redis.call('TYPE', KEYS[1]).ok, {}
+if kind == 'string' and redis.call('GET', KEYS[1]) == ARGV[1] then return ARGV[1] end
 if kind == 'hash' then record = redis.call('HGETALL', KEYS[1]) end
-if kind == 'string' and redis.call('GET', KEYS[1]) == ARGV[1] then return record end
 redis.call('DEL', KEYS[1])
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
 return record
@@ -100,7 +100,10 @@ class RedisStorage(Storage):
         return None if total is None else int(total)
 
     def delete(self, key: str) -> dict[str, str] | None:
-        return _fields(self._run(DELETE, key, ENDED, ENDED_FOR))
+        answer = self._run(DELETE, key, ENDED, ENDED_FOR)
+        if answer == ENDED:
+            raise SessionEnded
+        return _fields(answer)
 
     def ping(self) -> None:
         # By keys that no session has, because PING may be forbidden.
