@@ -82,6 +82,9 @@ screenshots: .venv/ready ## Renew the README's pictures: needs Chromium
 bench: .venv/ready ## Compare speed with what you would use instead: needs wrk and Node (ONLY=growth)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m benchmarks.run
 
+compare: .venv/ready ## Compare the CPU time of a visit with another checkout's (OTHER=../there ROUNDS=3)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m benchmarks.loop $(OTHER)
+
 check: .venv/ready ## Check style and types only
 	@$(BIN)/python -m ruff check
 	@$(BIN)/python -m ruff format --check
@@ -138,4 +141,4 @@ $(SUITES): tests/suites/requirements.txt tests/suites/fetch.py
 
 # A virtual environment that was left half-made would never be completed.
 .DELETE_ON_ERROR:
-.PHONY: help run test engine browser suites newest faults soak chaos screenshots bench check format lock clean
+.PHONY: help run test engine browser suites newest faults soak chaos screenshots bench compare check format lock clean

@@ -27,11 +27,21 @@ class App:
     command: str  # the address follows, or, for Node, is in the environment
     path: str = "/"
     sessions: bool = True  # it counts each visitor's visits, on the server
+    template: Path = ROOT  # what makes the folder, if it is below build/
 
     @property
     def environment(self) -> Path:
         """Where its packages are installed."""
-        return BUILD / self.folder.name
+        return self.folder if self.is_made else BUILD / self.folder.name
+
+    @property
+    def is_made(self) -> bool:
+        """Whether a template makes it."""
+        return self.folder.is_relative_to(BUILD)
+
+    def program(self, name: str) -> str:
+        """Return the path of a program that is installed for it."""
+        return str(self.environment / ".venv/bin" / name)
 
 
 FOLDER = BUILD / "visit-counter"
@@ -85,17 +95,18 @@ def with_growth(app: App) -> App:
 
 def install(app: App) -> None:
     """Bake the template or install a peer's packages, below build/."""
-    if app.folder == FOLDER:
-        bake()
+    if app.is_made:
+        bake(app.template, app.folder.parent)
     if app.command.startswith("node"):
         shutil.copytree(app.folder, app.environment, dirs_exist_ok=True)
         run(
             "npm", "install", "--silent", "--no-audit", "--no-fund", cwd=app.environment
         )
         return
-    python = app.environment / ".venv/bin/python"
-    if not python.exists():
-        run("uv", "venv", "--quiet", "--python", sys.executable, python.parents[1])
+    python = app.program("python")
+    if not Path(python).exists():
+        environment = app.environment / ".venv"
+        run("uv", "venv", "--quiet", "--python", sys.executable, environment)
     needed = ["-r", str(app.folder / "requirements.txt")]
     if app.command.startswith("granian"):
         needed += ["granian==2.8.7"]
@@ -103,34 +114,41 @@ def install(app: App) -> None:
     run(*compiled, "--python", python, *needed)
 
 
-def bake() -> None:
+def bake(template: Path = ROOT, parent: Path = BUILD) -> None:
     """Bake the default project, over the one of an earlier run."""
     with TemporaryDirectory() as folder:
         # Without what tools leave in the template's folder, which would be read, too.
         unwanted = ".*_cache", "__pycache__", ".hypothesis"
         for name in ("cookiecutter.json", "hooks", "{{cookiecutter.project_slug}}"):
-            source, copy = ROOT / name, Path(folder, name)
+            source, copy = template / name, Path(folder, name)
             if source.is_file():
                 shutil.copy(source, copy)
             else:
                 shutil.copytree(source, copy, ignore=shutil.ignore_patterns(*unwanted))
         options = "--no-input", "--default-config", "--overwrite-if-exists"
-        to = "--output-dir", BUILD, folder, "init_git=no"
+        to = "--output-dir", parent, folder, "init_git=no"
         run(sys.executable, "-m", "cookiecutter", *options, *to)
 
 
-def run(*command: str | Path, cwd: Path | None = None) -> None:
-    """Run a command quietly; raise with what it printed if it fails."""
+def run(
+    *command: str | Path,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> str:
+    """Run a command; return what it printed, or raise with the end of it."""
     done = subprocess.run(
         command,
         check=False,
         cwd=cwd,
+        env=env,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         timeout=300,
+        text=True,
     )
     if done.returncode:
-        raise RuntimeError(f"{command[0]} failed: {done.stdout.decode()[-500:]}")
+        raise RuntimeError(f"{command[0]} failed: {done.stdout[-500:]}")
+    return done.stdout
 
 
 def start(
@@ -143,21 +161,25 @@ def start(
         command.pop()
         folder = app.environment  # where its modules are
     else:
-        command[0] = str(app.environment / ".venv/bin" / command[0])
+        command[0] = app.program(command[0])
         folder = app.folder
-    settings = {
-        "PATH": os.environ["PATH"],
-        "PORT": str(port),
-        "PYTHONPATH": str(PEERS),
-        "REDIS_URL": redis_url,
-        "SECRET": f"dev-{secrets.token_urlsafe(48)}",
-        "WEB_CONCURRENCY": "1",
-    }
     with log.open("wb") as output:
         return subprocess.Popen(
             command,
             cwd=folder,
-            env=settings | {**variables},
+            env=settings(redis_url) | {"PORT": str(port), **variables},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
+
+
+def settings(redis_url: str) -> dict[str, str]:
+    """Return the variables of an app, as in production."""
+    return {
+        "APP_ENV": "production",
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(PEERS),
+        "REDIS_URL": redis_url,
+        "SECRET": secrets.token_urlsafe(48),
+        "WEB_CONCURRENCY": "1",
+    }

@@ -36,6 +36,13 @@ of one visitor's 200 parallel visits.
 
 ![Visits per second](visits.svg)
 """,
+    "loop": """\
+## What a visit costs the app itself
+
+Microseconds of CPU for a visit without a server: a loop in one thread over the app's WSGI
+callable. Each round is a program of its own, of which the best of 20 batches counts. Redis is
+a real one. `make compare OTHER=../another-checkout` shows what a change of the code is worth.
+""",
     "growth": """\
 ## When sessions hold something
 

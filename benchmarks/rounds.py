@@ -34,8 +34,8 @@ def in_turns(
                 del found[name]
                 continue
             found[name].append(measured)
-            text = f"{name}: {measured['visits_s']:,} visits per second"
-            print(f"Round {number} of {ROUNDS}, {text}", flush=True)
+            figures = ", ".join(f"{what} {n:,.1f}" for what, n in measured.items())
+            print(f"Round {number} of {ROUNDS}, {name}: {figures}", flush=True)
     return found
 
 

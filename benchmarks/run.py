@@ -12,7 +12,7 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from benchmarks import growth, many, profile, report, servers, visits, workers
+from benchmarks import growth, loop, many, profile, report, servers, visits, workers
 from benchmarks.apps import BUILD
 from benchmarks.machine import describe
 from benchmarks.rounds import ROUNDS, Results, explain
@@ -20,6 +20,7 @@ from benchmarks.stores import version
 
 PARTS = {
     "visits": visits.measure,
+    "loop": loop.measure,
     "growth": growth.measure,
     "servers": servers.measure,
     "workers": workers.measure,

@@ -3,7 +3,7 @@
 from statistics import median
 from typing import Any
 
-from benchmarks import growth, many, servers, workers
+from benchmarks import growth, loop, many, servers, workers
 from benchmarks.rounds import Measure, Results, middle, ratio, times
 
 
@@ -47,6 +47,16 @@ def of_growth(part: Results) -> list[str]:
                 lines.append(cells(app.name, f"{kind}s", *map(spread, rows)))
                 costs.append(cells(app.name, f"{kind}s", *map(cost, rows)))
     return lines + costs
+
+
+def of_loop(part: Results) -> list[str]:
+    """Return a row for each app, and for ours with each storage."""
+    lines = head("app", *loop.KINDS)
+    for name in dict.fromkeys(row.partition(" / ")[0] for row in part["found"]):
+        rows = [part["found"].get(f"{name} / {kind}", []) for kind in loop.KINDS]
+        texts = [f"{middle(r, 'cpu_us'):.0f} µs" if r else "" for r in rows]
+        lines.append(cells(name, *texts))
+    return lines
 
 
 def of_servers(part: Results) -> list[str]:
@@ -107,6 +117,7 @@ def of_profile(part: Results) -> list[str]:
 
 PARTS = {
     "visits": of_visits,
+    "loop": of_loop,
     "growth": of_growth,
     "servers": of_servers,
     "workers": of_workers,

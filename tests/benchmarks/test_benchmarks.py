@@ -142,5 +142,5 @@ def test_the_charts_are_drawings_of_all_that_was_run() -> None:
 
 def test_an_unknown_part_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONLY", "speed")
-    with pytest.raises(SystemExit, match="use one of visits, growth, servers"):
+    with pytest.raises(SystemExit, match="use one of visits, loop, growth, servers"):
         run.main()
