@@ -60,7 +60,7 @@ newest: .venv/ready ## Test the default project on the newest Flask and Werkzeug
 		--upgrade --prerelease allow flask werkzeug
 	@cd $(OUT)/visit-counter && .venv/bin/python -m flask --version && .venv/bin/python -m pytest
 
-faults: .venv/ready ## Renew what the generated README says happens under each fault
+faults: .venv/ready ## Renew what docs/faults.md says happens under each fault
 	@$(BIN)/python -m pytest --write-faults
 
 soak: .venv/ready ## Put load on two instances for ten minutes (make soak SECONDS=60 for one)

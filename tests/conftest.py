@@ -27,7 +27,6 @@ from tests.waiting import free_port
 
 ROOT = Path(__file__).parent.parent
 APP = "{{cookiecutter.project_slug}}"
-README = ROOT / APP / "README.md"
 # Seconds: the 1.5 in which each answer comes, and one more for a busy machine.
 IN_TIME = 2.5
 UV = Path(sys.executable).with_name("uv")  # whether there is one on the PATH or not
@@ -61,7 +60,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--write-faults",
         action="store_true",
-        help="write what happened under each fault into the generated README",
+        help="write what happened under each fault into docs/faults.md",
     )
 
 
@@ -84,7 +83,7 @@ def pytest_terminal_summary(
         if missing := faults.REPORTED.keys() - dict(REPORT).keys():
             terminalreporter.line(f"Not written, for lack of: {sorted(missing)}")
         else:
-            faults.write(README, REPORT)
+            faults.write(REPORT)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

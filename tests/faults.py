@@ -1,9 +1,10 @@
-"""The table of faults, and what comes of each, in the generated README."""
+"""The table of faults, and what comes of each, in the template's docs."""
 
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
+PAGE = Path(__file__).parent.parent / "docs/faults.md"
 BEGIN = "<!-- Written by the template's tests. -->\n"
 END = "<!-- The end of what they wrote. -->\n"
 
@@ -113,16 +114,16 @@ def table(rows: Iterable[Row]) -> str:
     return "\n".join(["| when … | … then |", "|---|---|", *lines])
 
 
-def rows_of(readme: Path) -> dict[str, str]:
-    """Return what a README says of each fault."""
-    text = readme.read_text().partition(BEGIN)[2].partition(END)[0]
+def rows() -> dict[str, str]:
+    """Return what the page says of each fault."""
+    text = PAGE.read_text().partition(BEGIN)[2].partition(END)[0]
     return dict(re.findall(r"^\| (.+?) \| (.+?) \|$", text, re.MULTILINE)[1:])
 
 
-def write(readme: Path, rows: Iterable[Row]) -> None:
+def write(rows: Iterable[Row]) -> None:
     """Put the rows, and those of the app's own tests, between the two marks."""
-    before, _, rest = readme.read_text().partition(BEGIN)
+    before, _, rest = PAGE.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     own = ((fault, outcome) for fault, (outcome, _) in IN_THE_APP.items())
     new = table([*rows, *own])
-    readme.write_text(f"{before}{BEGIN}{new}\n{END}{after}")
+    PAGE.write_text(f"{before}{BEGIN}{new}\n{END}{after}")

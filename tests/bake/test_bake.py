@@ -23,6 +23,7 @@ requirements-dev.txt requirements.in requirements.txt
 .github/dependabot.yml
 .github/workflows/test.yml
 app/__init__.py app/settings.py app/views.py
+docs/deploy.md docs/login.md docs/moving.md docs/operations.md docs/sessions.md docs/storage.md
 app/web/__init__.py app/web/access_log.py app/web/checks.py app/web/env_file.py
 app/web/environment.py app/web/errors.py app/web/headers.py app/web/health.py
 app/web/logs.py app/web/protection.py app/web/proxies.py app/web/static_files.py
@@ -46,6 +47,12 @@ RENDERED = {
     "README.md",
     "app.json",
     "app/templates/base.html",
+    "docs/deploy.md",
+    "docs/login.md",
+    "docs/moving.md",
+    "docs/operations.md",
+    "docs/sessions.md",
+    "docs/storage.md",
     "pyproject.toml",
 }
 
@@ -63,7 +70,9 @@ def test_makes_exactly_these_files(bake: Baker) -> None:
     assert files(baked.project) == FILES
 
 
-def test_renders_five_files_and_copies_the_others(bake: Baker, template: Path) -> None:
+def test_renders_what_has_the_projects_words_and_copies_the_others(
+    bake: Baker, template: Path
+) -> None:
     project = bake().project
     for name in FILES - {".env"}:
         made = (project / name).read_bytes()

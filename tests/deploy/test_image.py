@@ -16,17 +16,17 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.conftest import Baker, commands_of, run_cookiecutter, status_of
-from tests.docs.test_readmes import block
+from tests.pages import block, code
 from tests.podman import Podman, arguments_of, container_name
 from tests.raw import SLOW, Stream, dripping, request
 from tests.waiting import wait_until
 
-# The README's command, on this machine's loopback only, and with little memory.
+# The docs' command, on this machine's loopback only, and with little memory.
 LIMITS = ["--rm", "--network=host", "--read-only-tmpfs=false", "--memory=256m"]
 
 
 class Container:
-    """What the README's `docker run` starts, until it is stopped."""
+    """What the docs' `docker run` starts, until it is stopped."""
 
     def __init__(self, podman: Podman, *arguments: str) -> None:
         self._podman = podman
@@ -88,8 +88,8 @@ def project(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def commands(podman: Podman, project: Path) -> list[list[str]]:
-    """The README's commands: build, which has been run, and run."""
-    lines = block(project / "README.md", "docker build").splitlines()
+    """The docs' commands: build, which has been run, and run."""
+    lines = block(project, "docker build").splitlines()
     build, run = map(arguments_of, lines)
     assert build[-1] == "."
     podman(*build[:-1], project)
@@ -98,7 +98,7 @@ def commands(podman: Podman, project: Path) -> list[list[str]]:
 
 @pytest.fixture
 def env(tmp_path: Path, redis_url: str) -> Path:
-    """The file with the settings, for the README's command."""
+    """The file with the settings, for the docs' command."""
     settings = {
         "SECRET": secrets.token_urlsafe(48),
         "REDIS_URL": redis_url,
@@ -114,7 +114,7 @@ def env(tmp_path: Path, redis_url: str) -> Path:
 def start(
     podman: Podman, commands: list[list[str]], env: Path
 ) -> Iterator[Callable[[], Container]]:
-    """A function that starts the image by the README's command."""
+    """A function that starts the image by the docs' command."""
     started: list[Container] = []
 
     def start() -> Container:
@@ -261,8 +261,9 @@ def test_the_port_of_the_image_is_the_one_of_the_app(
 
 
 def test_fly_io_is_told_what_the_app_needs(project: Path) -> None:
-    readme = (project / "README.md").read_text()
-    [lines] = re.findall("^```toml\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    [lines] = [
+        text for text in code(project / "docs/deploy.md") if "kill_signal" in text
+    ]
     config = tomllib.loads(lines)
     assert config["kill_signal"] == "SIGTERM"
     assert config["kill_timeout"] == 30

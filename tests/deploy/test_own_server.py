@@ -1,4 +1,4 @@
-"""A server with systemd and nginx, set up by what the README says.
+"""A server with systemd and nginx, set up by what docs/deploy.md says.
 
 It is a container whose network is its own, so that it has the usual ports and nobody else
 sees them; systemd, nginx, Redis and the shipped files are the real ones.
@@ -14,7 +14,7 @@ from subprocess import PIPE, Popen
 import pytest
 
 from tests.conftest import run_cookiecutter
-from tests.docs.test_readmes import block
+from tests.pages import block
 from tests.podman import SERVER_FILE, Podman, container_name
 from tests.raw import SLOW
 from tests.waiting import wait_until
@@ -148,16 +148,15 @@ def project(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def machine(
     podman: Podman, project: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Machine]:
-    """A machine on which everything has been typed that the README says."""
-    readme = project / "README.md"
-    install, clone, make = block(readme, "sudo apt install").splitlines()
+    """A machine on which everything has been typed that docs/deploy.md says."""
+    install, clone, make = block(project, "sudo apt install").splitlines()
     assert set(install.split()[4:]) <= set(SERVER_FILE.split())  # is there already
     context = tmp_path_factory.mktemp("machine")
     shutil.copytree(project, context / "project")
     (context / "Dockerfile").write_text(BUILD.format(commands=f"{clone} && {make}"))
     podman("build", "--tag=own-server", context)
     machine = Machine(podman)
-    machine.type_in(block(readme, "cd /srv/app\nsudo sh"))
+    machine.type_in(block(project, "cd /srv/app\nsudo sh"))
     machine.type_in(TLS)
     yield machine
     machine.remove()
@@ -234,8 +233,8 @@ def test_slow_clients_stop_nobody(machine: Machine, what: str) -> None:
 
 
 def test_a_new_version_loses_no_request(machine: Machine, project: Path) -> None:
-    """Each of four visitors counts at least to 50, while the README's commands are typed."""
-    release = block(project / "README.md", "cd /srv/app\nsudo git pull")
+    """Each of four visitors counts at least to 50, while the docs' commands are typed."""
+    release = block(project, "cd /srv/app\nsudo git pull")
     machine.type_in(PUSH)
     visit = machine.podman.command(
         "exec", "--interactive", machine.name, "python3", "-c", VISIT
@@ -254,7 +253,7 @@ def test_a_new_version_loses_no_request(machine: Machine, project: Path) -> None
 
 
 def test_wrong_settings_never_go_live(machine: Machine, project: Path) -> None:
-    release = block(project / "README.md", "cd /srv/app\nsudo git pull")
+    release = block(project, "cd /srv/app\nsudo git pull")
     before = machine.main_pid()
     machine.type_in("cp /etc/app.env /root && echo SECRET=short >> /etc/app.env")
     status, output = machine.attempt(release)

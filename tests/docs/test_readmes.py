@@ -1,5 +1,6 @@
-"""What both READMEs say: commands that work, settings that exist, messages that are printed."""
+"""What the READMEs and the docs say: commands that work, settings that exist, messages that are printed."""
 
+import itertools
 import os
 import re
 import subprocess
@@ -11,8 +12,21 @@ from signal import SIGTERM
 import pytest
 
 from tests import faults
-from tests.conftest import README, ROOT, Baker, Server, environment, run
+from tests.conftest import (
+    APP,
+    PRODUCTION,
+    ROOT,
+    Baker,
+    Server,
+    Visitor,
+    environment,
+    run,
+)
+from tests.pages import PAGES, block, blocks, section
 from tests.waiting import free_port, listens, wait_until
+
+PROJECT = ROOT / APP
+OPERATIONS = PROJECT / "docs/operations.md"
 
 # Which test types the commands of each block, told by the first of them.
 TYPED = {
@@ -34,30 +48,13 @@ TYPED = {
     "sudo apt install": "deploy/test_own_server.py",
     "cd /srv/app\nsudo sh": "deploy/test_own_server.py",
     "cd /srv/app\nsudo git pull": "deploy/test_own_server.py",
-    "heroku config:set SECRET_FALLBACKS": "test_a_secret_is_replaced_in_three_commands",
+    "heroku config:set SECRET_FALLBACKS": "test_a_secret_is_replaced_in_three_steps_that_log_nobody_out",
 }
 
 
-def blocks(readme: Path) -> list[str]:
-    """Return the blocks of commands: those that are indented, trees apart."""
-    text = re.sub(
-        r"^```.*?^```$", "", readme.read_text(), flags=re.MULTILINE | re.DOTALL
-    )
-    found = re.findall(r"(?:^ {4}.+\n)+", text, flags=re.MULTILINE)
-    return [
-        re.sub(r"^    ", "", b, flags=re.MULTILINE) for b in found if "├──" not in b
-    ]
-
-
-def block(readme: Path, start: str) -> str:
-    """Return the one block that starts so."""
-    [found] = [text for text in blocks(readme) if text.startswith(start)]
-    return found
-
-
-@pytest.mark.parametrize("readme", [ROOT / "README.md", README], ids=["ours", "theirs"])
-def test_every_command_is_typed_by_a_test(readme: Path) -> None:
-    for text in blocks(readme):
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_is_typed_by_a_test(page: Path) -> None:
+    for text in blocks(page):
         [test] = [test for start, test in TYPED.items() if text.startswith(start)]
         assert test in globals() or (ROOT / "tests" / test).exists()
 
@@ -66,11 +63,9 @@ def test_the_first_commands(template: Path, home: Path, tmp_path: Path) -> None:
     """As a newcomer types them, but with this template, and `make help` at the end."""
     folder = tmp_path / "empty"
     folder.mkdir()
-    first = block(ROOT / "README.md", "uvx cookiecutter")
+    first = block(ROOT, "uvx cookiecutter")
     first = first.replace("gh:OWNER/REPO", str(template))
-    then = block(ROOT / "README.md", "cd visit-counter").replace(
-        "make run", "make help"
-    )
+    then = block(ROOT, "cd visit-counter").replace("make run", "make help")
     commands = f"{first.strip()} --no-input\n{then}"
     path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
     status, output = run(home, folder, "sh", "-ec", commands, PATH=path)
@@ -82,13 +77,13 @@ def test_curl_sees_the_count_rise(
     serve: Callable[..., Server], home: Path, tmp_path: Path
 ) -> None:
     server = serve()
-    shown = block(ROOT / "README.md", "$ curl")
+    shown = block(ROOT, "$ curl")
     commands = [line[2:] for line in shown.splitlines() if line.startswith("$ ")]
     answers = [line for line in shown.splitlines() if not line.startswith("$ ")]
     typed = "; ".join(commands).replace("http://127.0.0.1:8000", server.url)
     status, output = run(home, tmp_path, "sh", "-ec", typed.replace("curl", "curl -s"))
     assert (status, output.splitlines()) == (0, answers)
-    again = block(README, "curl").replace("http://127.0.0.1:8000", server.url)
+    again = block(PROJECT, "curl").replace("http://127.0.0.1:8000", server.url)
     status, output = run(home, tmp_path, "sh", "-ec", again.replace("curl", "curl -s"))
     assert output.splitlines() == ['{"views":3}', '{"views":4}']
 
@@ -113,13 +108,22 @@ def serves(folder: Path, home: Path, command: str) -> None:
 
 @pytest.mark.parametrize("start", ["make run", "REDIS_URL=redis://127.0.0.1:6379/0"])
 def test_make_run_serves(baked: Path, redis_url: str, home: Path, start: str) -> None:
-    command = block(README, start).replace("redis://127.0.0.1:6379", redis_url)
+    command = block(PROJECT, start).replace("redis://127.0.0.1:6379", redis_url)
     serves(baked, home, command)
 
 
-HEROKU = """#!/bin/sh
+HEROKU = r"""#!/bin/sh
 echo "heroku $*" >> "$HOME/heroku.log"
-case "$1 $2" in "config:get SECRET") echo the-old-secret;; esac
+config=$HOME/config
+mkdir -p "$config"
+command=$1
+shift
+case "$command" in
+config:get) cat "$config/$1" ;;
+config:set) for given; do printf %s "${given#*=}" > "$config/${given%%=*}"; done ;;
+config:unset) rm "$config/$1" ;;
+info) printf 'name=app\nweb_url=https://app-0123.herokuapp.com/\nweb_dynos=1\n' ;;
+esac
 """
 
 
@@ -149,10 +153,14 @@ def test_heroku_is_told_what_it_needs(
     subprocess.run(
         ["git", "remote", "add", "heroku", tmp_path / "dyno"], cwd=project, check=True
     )
-    told = heroku(project, block(README, "heroku create"))
-    addon = "heroku addons:create heroku-redis:mini --wait"
-    assert told[:2] == ["heroku create", addon]
-    assert re.fullmatch(r"heroku config:set SECRET=[\w-]{64}", told[2])
+    told = heroku(project, block(PROJECT, "heroku create"))
+    create, addon, policy, secret, info, hosts = told
+    assert create == "heroku create"
+    assert addon == "heroku addons:create heroku-redis:mini --wait"
+    assert policy == "heroku redis:maxmemory --policy volatile-lru"
+    assert re.fullmatch(r"heroku config:set SECRET=[\w-]{64}", secret)
+    assert info == "heroku info --shell"
+    assert hosts == "heroku config:set TRUSTED_HOSTS=app-0123.herokuapp.com"
     tree = ["git", "ls-tree", "-r", "--name-only", "main"]
     files = subprocess.check_output(tree, cwd=tmp_path / "dyno", text=True).split()
     assert "Procfile" in files
@@ -168,15 +176,34 @@ def test_the_button_deploys_this_project(bake: Baker) -> None:
     assert (project / "app.json").exists()
 
 
-def test_a_secret_is_replaced_in_three_commands(
-    heroku: Callable[..., list[str]], tmp_path: Path
+def test_a_secret_is_replaced_in_three_steps_that_log_nobody_out(
+    heroku: Callable[..., list[str]],
+    serve: Callable[..., Server],
+    redis_url: str,
+    home: Path,
 ) -> None:
-    told = heroku(tmp_path, block(README, "heroku config:set SECRET_FALLBACKS"))
-    asked, kept, new, removed = told
-    assert asked == "heroku config:get SECRET"
-    assert kept == "heroku config:set SECRET_FALLBACKS=the-old-secret"
-    assert re.fullmatch(r"heroku config:set SECRET=[\w-]{64}", new)
-    assert removed == "heroku config:unset SECRET_FALLBACKS"
+    """While a step is taken, instances before and after it run side by side."""
+    heroku(home, "heroku config:set SECRET=a-production-secret-of-0123456789abcdef")
+
+    def release() -> Server:
+        config = {file.name: file.read_text() for file in (home / "config").iterdir()}
+        return serve(**PRODUCTION | {"REDIS_URL": redis_url} | config)
+
+    before = release()
+    known, counts = Visitor(before.url), itertools.count(1)
+    for step in block(PROJECT, "heroku config:set SECRET_FALLBACKS").splitlines():
+        heroku(home, step)
+        after = release()
+        for first, second in (before, after), (after, before):
+            new = Visitor(first.url)
+            assert new.count() == 1
+            new.url = second.url
+            assert new.count() == 2
+            if "90 days later" not in step:
+                known.url = first.url
+                assert known.count() == next(counts)
+        before.stop()
+        before = after
 
 
 ASK = """
@@ -199,13 +226,15 @@ else:
 def test_the_settings_are_those_that_the_app_reads(baked: Path, home: Path) -> None:
     status, output = run(home, baked, baked / ".venv/bin/python", "-c", ASK)
     assert status == 0, output
-    told = re.findall(r"^\| `([A-Z_]+)` \|", README.read_text(), re.MULTILINE)
+    table = section(OPERATIONS, "Settings")
+    told = re.findall(r"^\| `([A-Z_]+)` \|", table, re.MULTILINE)
     assert {*told, "DYNO"} == set(output.split())
     assert len(told) == len(set(told))
 
 
 def test_the_addresses_of_redis_are_understood(baked: Path, home: Path) -> None:
-    urls = re.findall(r"redis[s+][^\s`…]*://[^\s`]+", README.read_text())
+    storage = (PROJECT / "docs/storage.md").read_text()
+    urls = re.findall(r"redis[s+][^\s`…]*://[^\s`]+", storage)
     assert len(urls) >= 2
     status, output = run(home, baked, baked / ".venv/bin/python", "-c", ASK, *urls)
     assert status == 0, output
@@ -213,7 +242,7 @@ def test_the_addresses_of_redis_are_understood(baked: Path, home: Path) -> None:
 
 def test_the_faults_are_those_that_tests_try() -> None:
     """Each row has a test, and each test of a fault has its row."""
-    told = faults.rows_of(README)
+    told = faults.rows()
     assert told.keys() == {*faults.REPORTED, *faults.IN_THE_APP}
     for fault, (outcome, test) in faults.IN_THE_APP.items():
         assert told[fault] == outcome
@@ -230,7 +259,7 @@ def functions_in(folder: Path) -> set[str]:
 
 def test_the_messages_are_those_that_the_app_prints() -> None:
     """Those of Redis, OpenSSL and Python apart."""
-    text = README.read_text().partition("## Troubleshooting")[2].partition("\n## ")[0]
+    text = section(OPERATIONS, "Troubleshooting")
     messages = set(re.findall(r"^\| `(.+?)` \|", text, re.MULTILINE))
     theirs = {
         "certificate verify failed",
@@ -240,11 +269,10 @@ def test_the_messages_are_those_that_the_app_prints() -> None:
         ".venv/bin/flask: No such file or directory",
         "UnicodeDecodeError: 'utf-8' codec can't decode",
     }
-    folder = README.parent
     sources = [
-        *folder.glob("app/**/*.py"),
-        folder / "gunicorn.conf.py",
-        folder / "Makefile",
+        *PROJECT.glob("app/**/*.py"),
+        PROJECT / "gunicorn.conf.py",
+        PROJECT / "Makefile",
     ]
     code = " ".join(path.read_text() for path in sources)
     printed = re.sub(r'"\s+f?"', "", code)

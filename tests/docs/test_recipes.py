@@ -1,4 +1,4 @@
-"""The generated README's recipes, typed as it says, and used by browsers in production."""
+"""The recipes of the project's docs, typed as they say, and used by browsers in production."""
 
 import ast
 import http.client
@@ -16,6 +16,7 @@ from flask import Flask, session
 from redis import Redis
 
 from tests.conftest import ROOT, Server, run
+from tests.pages import block, code, section
 
 SECRET = "a-production-secret-of-0123456789abcdef"
 OLD_SECRET_KEY = "dev"
@@ -45,22 +46,20 @@ def merge(source: str, block: str) -> str:
     new = definitions(block)
     imports = lines[: min(first for first, _ in new.values()) - 1]
     for name, (first, last) in new.items():
-        code = lines[first - 1 : last]
+        body = lines[first - 1 : last]
         text = source.splitlines()
         if name in (old := definitions(source)):
-            text[old[name][0] - 1 : old[name][1]] = code
+            text[old[name][0] - 1 : old[name][1]] = body
         else:
-            text += ["", "", *code]
+            text += ["", "", *body]
         source = "\n".join(text) + "\n"
     return source.replace("\nfrom ", "\n" + "\n".join([*imports, "from "]), 1)
 
 
 def type_in(project: Path, recipe: str) -> None:
     """Do what a recipe says: to the files that it names, and to the lines."""
-    readme = (project / "README.md").read_text()
-    _, found, text = readme.partition(f"### {recipe}\n")
-    assert found
-    text = re.split(r"^##", text, maxsplit=1, flags=re.MULTILINE)[0]
+    page, _, title = recipe.partition(": ")
+    text = section(project / f"docs/{page}.md", title)
     told, *blocks = re.split(r"^```(?:python|html)\n", text, flags=re.MULTILINE)
     factory = project / "app/__init__.py"
     for part in blocks:
@@ -72,8 +71,11 @@ def type_in(project: Path, recipe: str) -> None:
         elif name == ["app/__init__.py"]:
             [module] = re.findall(r"import `(\w+)` beside `views`", told)
             lines = re.sub(
-                "(?m)^    views,$", f"    views,\n    {module},", factory.read_text()
+                "(?m)^from . import (.*views.*)$",
+                rf"from . import \1, {module}",
+                factory.read_text(),
             )
+            assert module in lines
             assert "before `return app`" in told
             lines = lines.replace("    return app\n", block + "    return app\n")
             factory.write_text(lines)
@@ -182,17 +184,16 @@ class Browser:
 
 
 PASSWORD = "a long sentence"
-LOGIN = "Log in and out"
-EVERYWHERE = "Log out everywhere"
-REMEMBER = "Remember me for some"
-COOKIES = "Coming from Flask's cookie sessions"
-STORAGE = "A storage of your own"
+LOGIN = "login: Log in and out"
+EVERYWHERE = "login: Log out everywhere"
+REMEMBER = "login: Remember me for some"
+COOKIES = "moving: Take the sessions over"
+STORAGE = "storage: A storage of your own"
 
 
 def test_flask_login_is_pinned(typed: Callable[..., Path], home: Path) -> None:
     project = typed()
-    readme = (project / "README.md").read_text()
-    [command] = re.findall(r"^    (echo 'flask-login.+)$", readme, re.MULTILINE)
+    command = block(project, "echo 'flask-login")
     status, output = run(home, project, "sh", "-c", command)
     assert status == 0, output
     pinned = (project / "requirements.txt").read_text()
@@ -327,7 +328,7 @@ def test_some_are_remembered(
 ) -> None:
     project = typed(LOGIN, EVERYWHERE, REMEMBER)
     idle = re.findall(
-        r"`(SESSION_IDLE_TIMEOUT)=(\d+)`", (project / "README.md").read_text()
+        r"`(SESSION_IDLE_TIMEOUT)=(\d+)`", (project / "docs/login.md").read_text()
     )
     browser = Browser(serve(project, **dict(idle)))
     other = Browser(browser.server)
@@ -434,9 +435,8 @@ def test_a_storage_of_ones_own(
 def test_a_test_of_ones_own(typed: Callable[..., Path], home: Path) -> None:
     """The one in the section about tests, in a file of its own, and clean."""
     project = typed()
-    readme = (project / "README.md").read_text().partition("\n## Test\n")[2]
-    [code, *_] = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
-    (project / "tests/test_own.py").write_text(code)
+    [test] = [text for text in code(project / "README.md") if "def test_" in text]
+    (project / "tests/test_own.py").write_text(test)
     pytest_ = [project / ".venv/bin/pytest", "-q", "tests/test_own.py"]
     for command in pytest_, ["make", "check"]:
         status, output = run(home, project, *command)

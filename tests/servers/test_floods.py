@@ -14,7 +14,7 @@ from tests.waiting import wait_until
 
 NEW_VISITORS = 50_000
 CLIENTS = 4
-# As the generated README says; `flask check` reckons with it.
+# As docs/faults.md says; `flask check` reckons with it.
 BYTES_IN_REDIS = 250
 BYTES_IN_MEMORY = 1000
 

@@ -1,4 +1,4 @@
-"""The generated README's switch to Granian, made as it says, and what must go on."""
+"""The switch to Granian, made as docs/granian.md says, and what must go on."""
 
 import os
 import re
@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Server, Visitor, run, status_of, valkey
+from tests.conftest import ROOT, Server, Visitor, run, status_of, valkey
+from tests.pages import block
 from tests.raw import Stream, request
 from tests.waiting import free_port, listens, wait_until
 
 
 @pytest.fixture(scope="module")
 def switched(baked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The default project with Granian, after the README's own commands."""
+    """The default project with Granian, after the docs' own commands."""
     project = tmp_path_factory.mktemp("granian") / baked.name
     shutil.copytree(baked, project, ignore=shutil.ignore_patterns(".venv"))
     (project / ".venv").symlink_to(baked / ".venv")
-    readme = (project / "README.md").read_text()
-    [commands] = re.findall(r"lines switch to it:\n\n((?:    .+\n)+)", readme)
+    commands = block(ROOT, "echo 'granian")
     home = tmp_path_factory.mktemp("home")
     install = project / ".venv/bin/uv", "pip", "install", "-p", ".venv/bin/python"
     for command in commands.splitlines():
