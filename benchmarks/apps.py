@@ -87,7 +87,6 @@ def with_growth(app: App) -> App:
     """Return the app with the views of peers/grown.py, if it has not its own."""
     commands = {
         OURS: "gunicorn grown:app --bind",
-        FASTER: f"{GRANIAN} grown:app --port",
         FLASK_SESSION: GTHREAD.replace("app:app", "grown:app"),
     }
     return replace(app, command=commands.get(app, app.command))

@@ -18,7 +18,7 @@ SCRIPT = Path(__file__).parent / "visits.lua"
 
 
 class Candidate:
-    """An app that runs, on a core of its own if `pinned`; `variables` are its settings."""
+    """An app that runs, only on its own core if `pinned`; `variables` are its settings."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class Candidate:
         *,
         pinned: bool = True,
     ) -> None:
-        self.app, self.pinned = app, pinned
+        self.app = app
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.log = BUILD / f"{app.name}.log"
@@ -76,8 +76,7 @@ class Candidate:
             text=True,
         )
         try:
-            if self.pinned:
-                pin(process.pid, LOAD_CORE)
+            pin(process.pid, LOAD_CORE)
             output, _ = process.communicate(timeout=seconds + 30)
         except subprocess.TimeoutExpired:  # it would quote the command, cookies and all
             raise TimeoutError(
@@ -97,7 +96,9 @@ class Candidate:
     def count(
         self, cookies: list[str], seconds: int, connections: int = VISITORS
     ) -> dict[str, float]:
-        """Let these known visitors come; check that each visit was counted."""
+        """Let these known visitors come; check that each visit to a session was counted."""
+        if not self.app.sessions:
+            return self.load(self.app.path, cookies, seconds, connections)
         before = sum(map(self.views, cookies)) + len(cookies)
         measured = self.load("/", cookies, seconds, connections)
         counted = sum(map(self.views, cookies)) - before

@@ -74,9 +74,9 @@ def growth(results: Results) -> str:
 
 
 def line(app: App, points: Sequence[tuple[float, float]]) -> str:
-    """Return an app's line: green if it is ours, each with dashes of its own."""
-    dashes = ["", "6 4", "", "6 4", "2 3", "10 3 2 3"][GROWN.index(app)]
-    colour = GREEN if app in (OURS, FASTER) else GREY
+    """Return an app's line: green if it is ours, the others with dashes of their own."""
+    dashes = ["", "", "6 4", "2 3", "10 3 2 3"][GROWN.index(app)]
+    colour = GREEN if app == OURS else GREY
     through = " ".join(f"{x:.0f},{y:.0f}" for x, y in points)
     look = f'stroke="{colour}" stroke-width="2" stroke-dasharray="{dashes}"'
     return f'<polyline points="{through}" fill="none" {look}/>'

@@ -11,7 +11,6 @@ from redis import Redis
 from benchmarks.apps import (
     DJANGO,
     EXPRESS,
-    FASTER,
     FLASK_SESSION,
     OURS,
     STARLETTE,
@@ -23,7 +22,7 @@ from benchmarks.candidate import VISITORS, Candidate
 from benchmarks.rounds import Measure, Results, Turn, attempt, in_turns, seconds
 from benchmarks.stores import server
 
-APPS = [OURS, FASTER, FLASK_SESSION, DJANGO, STARLETTE, EXPRESS]
+APPS = [OURS, FLASK_SESSION, DJANGO, STARLETTE, EXPRESS]
 KINDS = ["count", "read", "change"]
 
 

@@ -12,19 +12,26 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.apps import FASTER, FLASK_SESSION, INCR, OURS, App, install
+from benchmarks.apps import (
+    DJANGO,
+    FASTER,
+    FLASK_SESSION,
+    INCR,
+    OURS,
+    STARLETTE,
+    App,
+    install,
+)
 from benchmarks.candidate import VISITORS, Candidate
 from benchmarks.machine import LOAD_CORE, pin
 from benchmarks.rounds import Results, attempt, seconds
 from benchmarks.stores import server
 
 COLUMNS = [
-    (OURS, "known"),
-    (INCR, "known"),
-    (OURS, "new"),
-    (FLASK_SESSION, "new"),
-    (FASTER, "known"),
+    *[(app, "known") for app in (OURS, INCR, FLASK_SESSION, DJANGO, FASTER, STARLETTE)],
+    *[(app, "new") for app in (OURS, FLASK_SESSION)],
 ]
+OPTIONS = "--gil --subprocesses --full-filenames --nolineno --format raw --rate"
 PER_SECOND = 250  # looks
 OUTSIDE = "system calls, waiting"  # whatever needs no lock of the interpreter
 
@@ -68,26 +75,11 @@ def look(candidate: Candidate, kind: str, stacks: Path) -> tuple[Counter[str], f
         "py-spy",
         "record",
     ]
-    options = [
-        "--gil",
-        "--subprocesses",
-        "--full-filenames",
-        "--nolineno",
-        "--format",
-        "raw",
-    ]
-    numbers = ["--rate", str(PER_SECOND), "--duration", str(lasting)]
+    options = [*OPTIONS.split(), str(PER_SECOND), "--duration", str(lasting)]
+    what = ["--output", str(stacks), "--pid", str(candidate.process.pid)]
     cookies = [candidate.visitor() for _ in range(VISITORS)] if kind == "known" else []
     with subprocess.Popen(
-        [
-            *spy,
-            *options,
-            *numbers,
-            "--output",
-            stacks,
-            "--pid",
-            str(candidate.process.pid),
-        ],
+        [*spy, *options, *what],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

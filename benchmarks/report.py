@@ -17,12 +17,14 @@ Visits per second, unless another unit is given. All apps take turns in each rou
 the median of the rounds, with their range. Ratios are taken within a round. Every count was
 checked. The app has one core, the visitors (wrk) and Redis have another. Each other app is
 the smallest that its documentation recommends ([peers](peers)); on gunicorn they have its
-gthread worker, with as many threads and the same keep-alive. Run it again with `make bench`, or only one part with
-`make bench ONLY=growth`. It needs wrk, and Node for Express.
+gthread worker, with four threads, as many as this template has at work at a time, and the same
+keep-alive. Run it again with `make bench`, or only one part with `make bench ONLY=growth`. It
+needs wrk, Node for Express, and PostgreSQL for its row.
 """
 GOALS = """\
-Ratios are visits per second. What stands between this template and the floor, an app that does
-nothing but count, is in [where the time goes](#where-the-time-goes).
+Ratios are visits per second, except for p99. Where a goal was missed beside an app in Python,
+the last column says what takes more or less of a visit here than there, as far as it matters;
+[where the time goes](#where-the-time-goes) has all of it.
 """
 TEXTS = {
     "visits": """\
@@ -53,18 +55,23 @@ directions. Only Django does not prolong a session that is merely read.
 
 ![Visits per second as the session grows](growth.svg)
 """,
-    "servers": """\
-## Sentinel, Cluster, TLS
+    "storages": """\
+## Storages
 
 Known visitors of this template, with one Redis server, one that three Sentinels watch, a
-Cluster of three, and one server over TLS.
+Cluster of three, one server over TLS, and without Redis: in memory, and in the two storages
+that the project's docs/storage.md tells to write. PostgreSQL has its own defaults: a visit waits for
+the disk.
 """,
-    "workers": """\
-## Processes and connections
+    "connections": """\
+## Connections, cores and processes
 
-Known visitors of this template. The processes, Redis and the visitors share all cores here,
-so a second process adds less than it would on a server of its own. The ratio is to one process
-with as many connections.
+Eight known visitors, each on one, 8 or 32 connections; here, Flask-Session's lost counts are
+not held against it. The first rows are kept on one core, as
+above. Below, this template may use all cores, one of which it shares with Redis and the
+visitors. There, one process counts less than on one core, since its threads wait for each
+other's lock across cores; as many processes as cores make up for it. Where only one process
+is possible, `taskset -c 0 gunicorn` keeps it on one core.
 """,
     "many": """\
 ## Many at once, and slow ones

@@ -12,7 +12,16 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from benchmarks import growth, loop, many, profile, report, servers, visits, workers
+from benchmarks import (
+    connections,
+    growth,
+    loop,
+    many,
+    profile,
+    report,
+    storages,
+    visits,
+)
 from benchmarks.apps import BUILD
 from benchmarks.machine import describe
 from benchmarks.rounds import ROUNDS, Results, explain
@@ -22,8 +31,8 @@ PARTS = {
     "visits": visits.measure,
     "loop": loop.measure,
     "growth": growth.measure,
-    "servers": servers.measure,
-    "workers": workers.measure,
+    "storages": storages.measure,
+    "connections": connections.measure,
     "many": many.measure,
     "profile": profile.measure,
 }

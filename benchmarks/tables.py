@@ -3,7 +3,7 @@
 from statistics import median
 from typing import Any
 
-from benchmarks import growth, loop, many, servers, workers
+from benchmarks import connections, growth, loop, many, storages
 from benchmarks.rounds import Measure, Results, middle, ratio, times
 
 
@@ -59,28 +59,28 @@ def of_loop(part: Results) -> list[str]:
     return lines
 
 
-def of_servers(part: Results) -> list[str]:
-    """Return a row for each kind of server."""
-    plain = servers.SERVERS[0]
-    lines = head("Redis", "known", "p50", "p99", "beside one server")
+def of_storages(part: Results) -> list[str]:
+    """Return a row for each storage."""
+    redis = storages.REDIS
+    lines = head("storage", "known", "p50", "p99", f"beside {redis}")
     for name, rounds in part["found"].items():
-        beside = times(ratio(part["found"], name, plain)) if name != plain else ""
+        beside = times(ratio(part["found"], name, redis)) if name != redis else ""
         waits = [f"{middle(rounds, what):.1f} ms" for what in ("p50_ms", "p99_ms")]
         lines.append(cells(name, spread(rounds), *waits, beside))
     return lines
 
 
-def of_workers(part: Results) -> list[str]:
-    """Return a row for each number of processes."""
-    lines = head("processes", *[f"{at} connections" for at in workers.CONNECTIONS])
-    for number in workers.PROCESSES:
-        row = [str(number)]
-        for at in workers.CONNECTIONS:
-            own, one = f"{number} / {at}", f"{workers.PROCESSES[0]} / {at}"
-            beside = times(ratio(part["found"], own, one)) if own != one else ""
-            texts = spread(part["found"].get(own, [])), beside
-            row.append(", ".join(filter(None, texts)))
-        lines.append(cells(*row))
+def of_connections(part: Results) -> list[str]:
+    """Return a row for each choice."""
+    found, spread_out = part["found"], connections.SPREAD.name
+    columns = [f"{at} connections" for at in connections.CONNECTIONS]
+    lines = head("started as", *columns, f"at 64, beside {spread_out}")
+    for choice in connections.CHOICES:
+        rows = [
+            found.get(f"{choice.name} / {at}", []) for at in connections.CONNECTIONS
+        ]
+        beside = times(ratio(found, f"{choice.name} / 64", f"{spread_out} / 64"))
+        lines.append(cells(choice.name, *map(with_p99, rows), beside))
     return lines
 
 
@@ -119,8 +119,8 @@ PARTS = {
     "visits": of_visits,
     "loop": of_loop,
     "growth": of_growth,
-    "servers": of_servers,
-    "workers": of_workers,
+    "storages": of_storages,
+    "connections": of_connections,
     "many": of_many,
     "profile": of_profile,
 }
@@ -132,6 +132,12 @@ def spread(rounds: list[Measure]) -> str:
         return "not run"
     values = [each["visits_s"] for each in rounds]
     return f"{median(values):,.0f} ({min(values):,.0f}–{max(values):,.0f})"
+
+
+def with_p99(rounds: list[Measure]) -> str:
+    """Return the visits per second, and what one in a hundred has to wait."""
+    p99 = f", p99 {middle(rounds, 'p99_ms'):.0f} ms" if rounds else ""
+    return spread(rounds) + p99
 
 
 def cost(rounds: list[Measure]) -> str:

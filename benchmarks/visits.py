@@ -62,11 +62,11 @@ def prepare(
 
 def load(candidate: Candidate, redis: Redis, kind: str, seconds: int) -> Measure:
     """Measure known or new visitors."""
-    cookies = [candidate.visitor() for _ in range(VISITORS)] if kind == "known" else []
     try:
-        if cookies and candidate.app.sessions:
-            return candidate.count(cookies, seconds)
-        return candidate.load(candidate.app.path, cookies, seconds)
+        if kind == "new":
+            return candidate.load(candidate.app.path, [], seconds)
+        cookies = [candidate.visitor() for _ in range(VISITORS)]
+        return candidate.count(cookies, seconds)
     finally:
         redis.flushdb()
 

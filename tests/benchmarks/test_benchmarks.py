@@ -7,8 +7,9 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmarks import charts, growth, report, run
+from benchmarks.apps import INCR, OURS
 from benchmarks.candidate import Candidate
-from benchmarks.goals import GOALS, Goal, row
+from benchmarks.goals import GOALS, Goal, profiles, row
 from benchmarks.rounds import ROUNDS, Measure, in_turns, ratio
 from tests.conftest import ROOT
 
@@ -49,6 +50,21 @@ def test_a_goal_that_was_missed_says_so_and_what_limits_it(
     assert row(goal, {}) == ("speed", wanted, shown, result)
 
 
+def test_a_missed_goal_says_where_a_visit_takes_longer_or_shorter() -> None:
+    places = {
+        f"{OURS.name}, known": {
+            "app/views.py": 20.0,
+            "app/web/a.py": 10.0,
+            "flask": 70,
+        },
+        f"{INCR.name}, known": {"flask": 71, "redis": 50.0},
+    }
+    explain = profiles(OURS, INCR, "known")
+    shown = "-21 µs for a visit: redis -50, the app +30"
+    assert explain({"profile": {"places": places}}) == shown
+    assert explain({}) == ""
+
+
 def test_every_goal_is_in_the_report() -> None:
     lines = report.markdown(RESULTS).splitlines()
     for goal in GOALS:
@@ -58,6 +74,8 @@ def test_every_goal_is_in_the_report() -> None:
 @pytest.mark.parametrize("counted", [99, 109])
 def test_a_visit_that_was_not_counted_or_twice_is_noticed(counted: int) -> None:
     class Liar(Candidate):
+        app = OURS
+
         def __init__(self) -> None:
             self.answers = iter([1, 2 + counted])
 
@@ -105,10 +123,10 @@ def test_a_part_that_fails_is_told_in_the_report(
     def fail() -> dict[str, object]:
         raise TimeoutError("the server did not start")
 
-    monkeypatch.setitem(run.PARTS, "servers", fail)
-    results = RESULTS | {"servers": RESULTS["servers"] | run.run("servers")}
+    monkeypatch.setitem(run.PARTS, "storages", fail)
+    results = RESULTS | {"storages": RESULTS["storages"] | run.run("storages")}
     shown = report.markdown(results)
-    assert "**Failed:** servers: TimeoutError: the server did not start" in shown
+    assert "**Failed:** storages: TimeoutError: the server did not start" in shown
     assert "| ≥ 0.85 × | not run | not run |" in shown
 
 
@@ -142,5 +160,5 @@ def test_the_charts_are_drawings_of_all_that_was_run() -> None:
 
 def test_an_unknown_part_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONLY", "speed")
-    with pytest.raises(SystemExit, match="use one of visits, loop, growth, servers"):
+    with pytest.raises(SystemExit, match="use one of visits, loop, growth, storages"):
         run.main()
