@@ -5,8 +5,8 @@ tells what a few lines are worth: `make compare OTHER=../another-checkout`.
 """
 
 import sys
+from collections.abc import Mapping
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -34,30 +34,24 @@ def measure() -> Results:
     """Let the app and its peers take turns; return what was found."""
     failed: dict[str, str] = {}
     with TemporaryDirectory() as folder, server(Path(folder)) as (url, redis):
-        turns = turns_of(OURS, url, redis)
-        for app, kinds in [
-            (ALONE, KINDS[:1]),
-            (INCR, KINDS[:1]),
-            (FLASK_SESSION, KINDS),
-        ]:
-            install(app)
-            turns |= {
-                f"{app.name} / {k}": partial(loop, app, k, url, redis) for k in kinds
-            }
+        turns = visits(OURS, {"memory": "memory://", "Redis": url}, redis)
+        turns |= visits(ALONE, {"no storage": url}, redis)
+        for app in (INCR, FLASK_SESSION):
+            turns |= visits(app, {"Redis": url}, redis)
         return {"found": in_turns(turns, failed), "failed": failed}
 
 
-def turns_of(app: App, url: str, redis: Redis) -> dict[str, Turn]:
-    """Return the measures of an app that a template makes."""
+def visits(app: App, storages: Mapping[str, str], redis: Redis) -> dict[str, Turn]:
+    """Return how to measure an app, by its row."""
     install(app)
     return {
-        f"{app.name}, {name} / {kind}": partial(loop, app, kind, storage, redis)
-        for name, storage in [("memory", "memory://"), ("Redis", url)]
+        f"{app.name}, {name} / {kind}": partial(visit, app, kind, url, redis)
+        for name, url in storages.items()
         for kind in KINDS
     }
 
 
-def loop(app: App, kind: str, url: str, redis: Redis) -> Measure:
+def visit(app: App, kind: str, url: str, redis: Redis) -> Measure:
     """Start a program that visits the app; return the CPU time of a visit."""
     command = app.program("python"), "-m", "visit_loop", app.path, kind
     output = run(*command, cwd=app.folder, env=settings(url))
@@ -70,25 +64,27 @@ def compare(other: Path) -> None:
     there = App("other", BUILD / "other/visit-counter", OURS.command, template=other)
     failed: dict[str, str] = {}
     with TemporaryDirectory() as folder, server(Path(folder)) as (url, redis):
-        pairs = list(
-            zip(
-                turns_of(OURS, url, redis).items(),
-                turns_of(there, url, redis).items(),
-                strict=True,
-            )
-        )
-        found = in_turns(dict(chain.from_iterable(pairs)), failed)
+        storages = {"memory": "memory://", "Redis": url}
+        here, its = (visits(app, storages, redis) for app in (OURS, there))
+        pairs = list(zip(here, its, strict=True))
+        turns = here | its
+        found = in_turns({name: turns[name] for pair in pairs for name in pair}, failed)
+    if failed:
+        sys.exit("Not all of it could be measured; what failed is told above.")
     print(f"\n{'CPU µs for a visit':20}{'here':>8}{'other':>8}  difference (range)")
-    for (mine, _), (its, _) in pairs:
-        if mine not in found or its not in found:
-            sys.exit("Not all of it could be measured; what failed is told above.")
-        costs = [[each["cpu_us"] for each in found[name]] for name in (mine, its)]
-        more = sorted(one - another for one, another in zip(*costs, strict=True))
+    for pair in pairs:
+        costs = [[each["cpu_us"] for each in found[name]] for name in pair]
+        more = sorted(mine - theirs for mine, theirs in zip(*costs, strict=True))
         print(
-            f"{mine.removeprefix(f'{OURS.name}, '):20}{median(costs[0]):8.1f}{median(costs[1]):8.1f}"
+            f"{pair[0].removeprefix(f'{OURS.name}, '):20}"
+            f"{median(costs[0]):8.1f}{median(costs[1]):8.1f}"
             f"  {median(more):+.1f} ({more[0]:+.1f} to {more[-1]:+.1f})"
         )
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(
+            "Which checkout? Name its folder: make compare OTHER=../another-checkout"
+        )
     compare(Path(sys.argv[1]).resolve())

@@ -50,11 +50,11 @@ def of_growth(part: Results) -> list[str]:
 
 
 def of_loop(part: Results) -> list[str]:
-    """Return a row for each app, and for ours with each storage."""
-    lines = head("app", *loop.KINDS)
+    """Return a row for each app and storage."""
+    lines = head("app, storage", *loop.KINDS)
     for name in dict.fromkeys(row.partition(" / ")[0] for row in part["found"]):
         rows = [part["found"].get(f"{name} / {kind}", []) for kind in loop.KINDS]
-        texts = [f"{middle(r, 'cpu_us'):.0f} µs" if r else "" for r in rows]
+        texts = [f"{middle(r, 'cpu_us'):.0f} µs" if r else "not run" for r in rows]
         lines.append(cells(name, *texts))
     return lines
 

@@ -1,7 +1,6 @@
 """A visit that counts, by known visitors and by new ones, in each app."""
 
 import contextlib
-import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import takewhile
@@ -11,7 +10,7 @@ from typing import Any
 
 from redis import Redis
 
-from benchmarks.apps import APPS, COOKIE, OURS, App, bake, install
+from benchmarks.apps import APPS, COOKIE, OURS, App, install
 from benchmarks.candidate import VISITORS, Candidate
 from benchmarks.machine import memory
 from benchmarks.rounds import Measure, Results, Turn, attempt, in_turns, seconds
@@ -41,9 +40,6 @@ def measure() -> Results:
         found = in_turns(turns, failed)
         for candidate in candidates:
             facts[candidate.app.name]["rss_mib"] = memory(candidate.process.pid)
-    started = time.monotonic()
-    bake()
-    facts["baking"] = {"seconds": round(time.monotonic() - started, 2)}
     return {"found": found, "facts": facts, "failed": failed}
 
 
