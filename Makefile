@@ -44,6 +44,8 @@ engine: .venv/ready ## Test the engine in the default project (ONLY=sessions/tes
 	@rm -rf $(OUT) && mkdir -p $(OUT)
 	@$(BAKE)
 	@cp -R tests/engine $(OUT)/visit-counter/tests/
+	@$(if $(ONLY),,cd $(OUT)/visit-counter && "$(CURDIR)/$(BIN)/python" -m mypy \
+		--config-file tests/engine/mypy.ini)
 	@cd $(OUT)/visit-counter && "$(CURDIR)/$(BIN)/python" -m pytest tests/engine/$(ONLY)
 
 browser: .venv/ready $(JUDGES) ## Test only the pages in a browser: needs Chromium, npm and Java
@@ -55,7 +57,7 @@ suites: .venv/ready $(SUITES) ## Run the suites of Flask and its extensions on o
 newest: OUT = build/newest
 newest: .venv/ready ## Test the default project on the newest Flask and Werkzeug, pre-releases too
 	@$(BAKE)
-	@$(MAKE_APP) .venv/dev
+	@$(MAKE_APP) .venv/bin/pytest
 	@$(BIN)/python -m uv pip install --quiet --python $(OUT)/visit-counter/.venv/bin/python \
 		--upgrade --prerelease allow flask werkzeug
 	@cd $(OUT)/visit-counter && .venv/bin/python -m flask --version && .venv/bin/python -m pytest
@@ -65,18 +67,18 @@ faults: .venv/ready ## Renew what docs/faults.md says happens under each fault
 
 soak: .venv/ready ## Put load on two instances for ten minutes (make soak SECONDS=60 for one)
 	@$(BAKE)
-	@$(MAKE_APP) .venv/run
+	@$(MAKE_APP) .venv/bin/gunicorn
 	@SECONDS=$(or $(SECONDS),600) $(BIN)/python -m tests.soak
 
 chaos: .venv/ready ## Ill-treat two instances and their Redis for ten minutes (TOPOLOGY=, SEED=, SECONDS=)
 	@$(BAKE)
-	@$(MAKE_APP) .venv/run
+	@$(MAKE_APP) .venv/bin/gunicorn
 	@SECONDS=$(or $(SECONDS),600) TOPOLOGY=$(TOPOLOGY) SEED=$(SEED) BREAK=$(BREAK) \
 		$(BIN)/python -m tests.chaos
 
 screenshots: .venv/ready ## Renew the README's pictures: needs Chromium
 	@$(BAKE)
-	@$(MAKE_APP) .venv/run
+	@$(MAKE_APP) .venv/bin/gunicorn
 	@$(BIN)/python -m tests.browser.screenshots
 
 bench: .venv/ready ## Compare speed with what you would use instead: needs wrk and Node (ONLY=growth)

