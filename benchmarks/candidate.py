@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from benchmarks.apps import BUILD, App, start
-from benchmarks.machine import APP_CORE, LOAD_CORE, pin
+from benchmarks.machine import APP_CORE, LOAD_CORE, cpu_time, pin
 from tests.waiting import free_port, wait_until
 
 VISITORS = 8
@@ -69,6 +69,7 @@ class Candidate:
         self, path: str, cookies: list[str], seconds: int, connections: int = VISITORS
     ) -> dict[str, float]:
         """Let eight visitors come as often as they can; without cookies each is new."""
+        before = cpu_time(self.process.pid)
         wrk = ["wrk", "-t", str(VISITORS), "-c", str(connections), "-d", f"{seconds}s"]
         process = subprocess.Popen(
             [*wrk, "--timeout", "10s", "-s", SCRIPT, self.url + path, "--", *cookies],
@@ -86,7 +87,9 @@ class Candidate:
             process.kill()
         measured = json.loads(output.splitlines()[-1])
         assert measured["errors"] == 0, f"not all answers were right: {output}"
-        return {
+        used = cpu_time(self.process.pid) - before
+        cpu = {"cpu_us": used / measured["requests"] * 1e6} if used else {}
+        return cpu | {
             "requests": measured["requests"],
             "visits_s": round(measured["requests"] / measured["microseconds"] * 1e6),
             "p50_ms": measured["p50"] / 1000,

@@ -16,12 +16,27 @@ def pin(pid: int, core: int) -> None:
         os.sched_setaffinity(pid, {core})
 
 
-def memory(pid: int) -> float:
-    """Return the MiB of the largest of a process's children, or of itself; 0 if unknown."""
-    pids, sizes = [pid], [0]
+def family(pid: int) -> list[int]:
+    """Return a process and its children, as far as they are known."""
     with contextlib.suppress(OSError):
         listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-        pids += [int(child) for child in listed.split()]
+        return [pid, *map(int, listed.split())]
+    return [pid]
+
+
+def cpu_time(pid: int) -> float:
+    """Return the seconds of CPU of a process and its children, so far; 0 if unknown."""
+    ticks = 0
+    for each in family(pid):
+        with contextlib.suppress(OSError):
+            fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def memory(pid: int) -> float:
+    """Return the MiB of the largest of a process's children, or of itself; 0 if unknown."""
+    pids, sizes = family(pid), [0]
     for each in pids[1:] or pids:
         with contextlib.suppress(OSError):
             lines = Path(f"/proc/{each}/smaps_rollup").read_text().splitlines()[1:]

@@ -32,9 +32,10 @@ TEXTS = {
 
 Eight visitors on connections that are kept alive: *known* visitors have a session, *new* ones
 get one with each request. *Equal duties* is Flask-Session with signed ids, security headers,
-request ids, an origin check and an access log, each by the usual library. *Commands*: what
-Redis gets for a visit. *Bytes*: what a session takes in Redis. *Of 200*: how many were counted
-of one visitor's 200 parallel visits.
+request ids, an origin check and an access log, each by the usual library. *CPU*: what a known
+visitor's visit takes of it in the app's processes; other programs hardly disturb this figure.
+*Commands*: what Redis gets for a visit. *Bytes*: what a session takes in Redis. *Of 200*: how
+many were counted of one visitor's 200 parallel visits.
 
 ![Visits per second](visits.svg)
 """,

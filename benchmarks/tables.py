@@ -9,7 +9,7 @@ from benchmarks.rounds import Measure, Results, middle, ratio, times
 
 def of_visits(part: Results) -> list[str]:
     """Return a row for each app."""
-    names = "p50", "p99", "new", "commands", "bytes", "of 200", "memory"
+    names = "p50", "p99", "CPU", "new", "commands", "bytes", "of 200", "memory"
     lines = head("app", "known", *names)
     for name in [
         row.removesuffix(" / known") for row in part["found"] if "/ known" in row
@@ -22,8 +22,9 @@ def of_visits(part: Results) -> list[str]:
             cells(
                 name,
                 spread(known),
-                f"{middle(known, 'p50_ms'):.1f} ms",
-                f"{middle(known, 'p99_ms'):.1f} ms",
+                figure(known, "p50_ms", "{:.1f} ms"),
+                figure(known, "p99_ms", "{:.1f} ms"),
+                figure(known, "cpu_us", "{:.0f} µs"),
                 spread(new),
                 f"{facts['commands']:g}" if "commands" in facts else "",
                 str(facts.get("session_bytes", "")),
@@ -54,8 +55,7 @@ def of_loop(part: Results) -> list[str]:
     lines = head("app, storage", *loop.KINDS)
     for name in dict.fromkeys(row.partition(" / ")[0] for row in part["found"]):
         rows = [part["found"].get(f"{name} / {kind}", []) for kind in loop.KINDS]
-        texts = [f"{middle(r, 'cpu_us'):.0f} µs" if r else "not run" for r in rows]
-        lines.append(cells(name, *texts))
+        lines.append(cells(name, *[figure(r, "cpu_us", "{:.0f} µs") for r in rows]))
     return lines
 
 
@@ -65,7 +65,7 @@ def of_storages(part: Results) -> list[str]:
     lines = head("storage", "known", "p50", "p99", f"beside {redis}")
     for name, rounds in part["found"].items():
         beside = times(ratio(part["found"], name, redis)) if name != redis else ""
-        waits = [f"{middle(rounds, what):.1f} ms" for what in ("p50_ms", "p99_ms")]
+        waits = [figure(rounds, what, "{:.1f} ms") for what in ("p50_ms", "p99_ms")]
         lines.append(cells(name, spread(rounds), *waits, beside))
     return lines
 
@@ -136,16 +136,20 @@ def spread(rounds: list[Measure]) -> str:
 
 def with_p99(rounds: list[Measure]) -> str:
     """Return the visits per second, and what one in a hundred has to wait."""
-    p99 = f", p99 {middle(rounds, 'p99_ms'):.0f} ms" if rounds else ""
-    return spread(rounds) + p99
+    return spread(rounds) + figure(rounds, "p99_ms", ", p99 {:.0f} ms")
 
 
 def cost(rounds: list[Measure]) -> str:
     """Return what a visit costs Redis, and the wire."""
-    if not rounds:
-        return "not run"
-    us, size = middle(rounds, "redis_us"), middle(rounds, "wire_bytes")
-    return f"{us:.0f} µs, {size:,.0f} B"
+    us = figure(rounds, "redis_us", "{:.0f} µs")
+    return us + figure(rounds, "wire_bytes", ", {:,.0f} B")
+
+
+def figure(rounds: list[Measure], what: str, form: str) -> str:
+    """Return the rounds' median in this form; nothing if it was not measured."""
+    if not rounds or what not in rounds[0]:
+        return ""
+    return form.format(middle(rounds, what))
 
 
 def head(*names: str) -> list[str]:
