@@ -64,7 +64,7 @@ def open_storage(
             "--quiet",
             "--python",
             OURS.program("python"),
-            "psycopg[binary]",
+            "psycopg[binary,pool]",
         )
         return with_own("PostgreSQL", address), "", {}
     return OURS, running.enter_context(server(folder))[0], {}

@@ -1,6 +1,6 @@
 """What the tests of the sessions share: a visitor whose requests run what a test passes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -8,6 +8,8 @@ from app import create_app
 from app.sessions import Storage, session
 from flask import Flask, Response
 from werkzeug.test import TestResponse
+
+from tests.engine.sessions.postgresql import PostgreSQL
 
 Action = Callable[[], object]
 
@@ -99,3 +101,11 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """A PostgreSQL server, which several tests use."""
+    server = PostgreSQL()
+    yield server
+    server.remove()

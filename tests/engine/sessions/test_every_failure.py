@@ -4,28 +4,48 @@ Each program runs once for each of its storage calls and each way in which that 
 before it has taken effect, or after, when only the answer is lost.
 """
 
+from collections.abc import Iterator
+from contextlib import closing
 from copy import deepcopy
 from itertools import count, takewhile
 from typing import Any
 
 import app
 import pytest
-from app.sessions import MemoryStorage, session
+from app.sessions import MemoryStorage, Storage, session
 from flask import Flask
 
 from tests.engine.sessions.failing_storage import FailingStorage
+from tests.engine.sessions.own_storages import PostgresStorage, SQLiteStorage
 from tests.engine.sessions.programs import BEFORE, PAIRS, SINGLES, in_turn
 
 Names = tuple[str, ...]
 
 
+@pytest.fixture(scope="module", params=["memory", "sqlite", "postgresql"])
+def any_storage(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Storage]:
+    """The engine's own storage, and those of docs/storage.md."""
+    if request.param == "memory":
+        yield MemoryStorage()
+        return
+    if request.param == "sqlite":
+        path = tmp_path_factory.mktemp("sqlite") / "sessions.db"
+        storage = SQLiteStorage(str(path))
+    else:
+        storage = PostgresStorage(request.getfixturevalue("postgresql").url)
+    with closing(storage):
+        yield storage
+
+
 @pytest.fixture(scope="module")
-def failing() -> Flask:
+def failing(any_storage: Storage) -> Flask:
     """An app whose view runs the program that a test puts into its config."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("APP_ENV", "development")
         patch.setenv("SECRET", "dev-only-for-the-tests-0123456789")
-        failing = app.create_app(storage=FailingStorage(MemoryStorage()))
+        failing = app.create_app(storage=FailingStorage(any_storage))
 
     @failing.get("/run")
     def run() -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from tests.engine.sessions.failing_storage import FailingStorage
-from tests.engine.sessions.sqlite_storage import SQLiteStorage
+from tests.engine.sessions.own_storages import SQLiteStorage
 
 keys = st.sampled_from(["", "a", "_permanent", "ключ", "n"]) | st.text(max_size=5)
 values = st.recursive(
@@ -105,8 +106,11 @@ def any_storage(request: pytest.FixtureRequest) -> Any:
         # In memory if there is such a folder: on a disk, SQLite would mostly wait for it.
         memory = Path("/dev/shm")  # noqa: S108
         where = memory if memory.is_dir() else None
-        with tempfile.TemporaryDirectory(dir=where) as folder:
-            yield SQLiteStorage(str(Path(folder) / "sessions.db"))
+        with (
+            tempfile.TemporaryDirectory(dir=where) as folder,
+            closing(SQLiteStorage(str(Path(folder) / "sessions.db"))) as storage,
+        ):
+            yield storage
 
 
 tries_many = settings(

@@ -1,6 +1,7 @@
 """Each storage keeps the contract."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from app.sessions import MemoryStorage, RedisStorage, SessionEnded, Storage
 from redis import Redis
 
 from tests.engine.sessions.conftest import Clock
-from tests.engine.sessions.sqlite_storage import SQLiteStorage
+from tests.engine.sessions.own_storages import PostgresStorage, SQLiteStorage
+from tests.engine.sessions.postgresql import PostgreSQL
 from tests.storage_contract import StorageContract
 
 
@@ -41,8 +43,16 @@ class TestRedisStorageWithTexts(StorageContract):
 
 class TestSQLiteStorage(StorageContract):
     @pytest.fixture
-    def storage(self, tmp_path: Path) -> Storage:
-        return SQLiteStorage(str(tmp_path / "sessions.db"))
+    def storage(self, tmp_path: Path) -> Iterator[Storage]:
+        with closing(SQLiteStorage(str(tmp_path / "sessions.db"))) as storage:
+            yield storage
+
+
+class TestPostgresStorage(StorageContract):
+    @pytest.fixture
+    def storage(self, postgresql: PostgreSQL) -> Iterator[Storage]:
+        with closing(PostgresStorage(postgresql.url)) as storage:
+            yield storage
 
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
@@ -50,7 +60,7 @@ def test_nothing_extends_or_shortens_the_minute_of_an_ended_key(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr("tests.engine.sessions.sqlite_storage.time.time", clock)
+    monkeypatch.setattr("time.time", clock)
     path = str(tmp_path / "sessions.db")
     storage = MemoryStorage(clock=clock) if kind == "memory" else SQLiteStorage(path)
     storage.save("a", {"n": "1"}, (), 600, create=True)
