@@ -1,11 +1,13 @@
 """What a visit costs the app itself: CPU time, by a loop in one thread, without a server.
 
 Most of a visit's time is the server's, and visits per second vary by several percent. This
-tells what a few lines are worth: `make compare OTHER=../another-checkout`.
+tells what a few lines are worth: `make compare OTHER=../another-checkout`, which also tells
+the CPU time under gunicorn.
 """
 
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -24,7 +26,8 @@ from benchmarks.apps import (
     run,
     settings,
 )
-from benchmarks.rounds import Measure, Results, Turn, in_turns
+from benchmarks.candidate import VISITORS, Candidate
+from benchmarks.rounds import Measure, Results, Turn, in_turns, seconds
 from benchmarks.stores import server
 
 KINDS = ["known", "new"]
@@ -59,13 +62,28 @@ def visit(app: App, kind: str, url: str, redis: Redis) -> Measure:
     return {"cpu_us": float(output.splitlines()[-1])}
 
 
+def served(app: App, url: str, running: ExitStack) -> dict[str, Turn]:
+    """Return how to measure an app under gunicorn."""
+    candidate = Candidate(app, url)
+    running.callback(candidate.stop)
+    cookies = [candidate.visitor() for _ in range(VISITORS)]
+    candidate.count(cookies, 1)  # to warm up
+    name = f"{app.name}, gunicorn / known"
+    return {name: partial(candidate.count, cookies, seconds(2))}
+
+
 def compare(other: Path) -> None:
     """Print what a visit costs in this checkout and in another, and the difference."""
     there = App("other", BUILD / "other/visit-counter", OURS.command, template=other)
     failed: dict[str, str] = {}
-    with TemporaryDirectory() as folder, server(Path(folder)) as (url, redis):
+    with ExitStack() as running:
+        folder = running.enter_context(TemporaryDirectory())
+        url, redis = running.enter_context(server(Path(folder)))
         storages = {"memory": "memory://", "Redis": url}
-        here, its = (visits(app, storages, redis) for app in (OURS, there))
+        here, its = (
+            visits(app, storages, redis) | served(app, f"{url}/1", running)
+            for app in (OURS, there)
+        )
         pairs = list(zip(here, its, strict=True))
         turns = here | its
         found = in_turns({name: turns[name] for pair in pairs for name in pair}, failed)
