@@ -56,17 +56,7 @@ def open_storage(
     if name == "SQLite":
         return with_own("an SQLite file", str(folder / "sessions.db")), "", {}
     if name == "PostgreSQL":
-        address = running.enter_context(postgresql())
-        run(
-            "uv",
-            "pip",
-            "install",
-            "--quiet",
-            "--python",
-            OURS.program("python"),
-            "psycopg[binary,pool]",
-        )
-        return with_own("PostgreSQL", address), "", {}
+        return with_own(name, running.enter_context(postgresql())), "", {}
     return OURS, running.enter_context(server(folder))[0], {}
 
 
@@ -76,6 +66,9 @@ def with_own(name: str, address: str) -> App:
     [module] = set(re.findall(r"`app/(\w+)\.py`", text)) - {"__init__"}
     [code] = re.findall(r'^```python\n(""".*?)^```$', text, re.DOTALL | re.MULTILINE)
     [storage] = re.findall(r"^class (\w+)\(Storage\)", code, re.MULTILINE)
+    for needed in re.findall(r"echo '(.+)' >> requirements\.in", text):
+        python = OURS.program("python")
+        run("uv", "pip", "install", "--quiet", "--python", python, needed)
     (FOLDER / f"app/{module}.py").write_text(code)
     (FOLDER / f"with_{module}.py").write_text(
         f"from app import create_app\nfrom app.{module} import {storage}\n\n"
