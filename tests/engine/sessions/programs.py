@@ -29,6 +29,11 @@ def delete(session: Any) -> None:
     session.pop("b", None)
 
 
+def delete_all(session: Any) -> None:
+    for key in sorted(session):
+        del session[key]
+
+
 def increment(session: Any) -> int:
     if isinstance(session, dict):
         session["n"] = session.get("n", 0) + 1
@@ -51,10 +56,14 @@ def clear_and_set(session: Any) -> None:
     session["user"] = 7
 
 
-def regenerate_and_set(session: Any) -> None:
-    """Log in and keep the cart."""
+def regenerate(session: Any) -> None:
     if not isinstance(session, dict):
         session.regenerate()
+
+
+def regenerate_and_set(session: Any) -> None:
+    """Log in and keep the cart."""
+    regenerate(session)
     session["user"] = 7
 
 
@@ -66,10 +75,12 @@ OPERATIONS: dict[str, Program] = {
         set_another,
         change_inside,
         delete,
+        delete_all,
         increment,
         flash,
         clear,
         clear_and_set,
+        regenerate,
         regenerate_and_set,
     )
 }

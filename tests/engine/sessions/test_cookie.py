@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import pytest
@@ -34,6 +34,18 @@ class SpyStorage(MemoryStorage):
     ) -> int | None:
         self.asked.append((key, ttl))
         return super().increment(key, field, by, ttl, create=create)
+
+    def save(
+        self,
+        key: str,
+        changed: Mapping[str, str],
+        removed: Collection[str],
+        ttl: int,
+        *,
+        create: bool,
+    ) -> bool:
+        self.asked.append((key, ttl))
+        return super().save(key, changed, removed, ttl, create=create)
 
 
 @pytest.fixture

@@ -1,118 +1,90 @@
-"""However the storage calls of two requests interleave, all promises hold.
+"""However the storage calls of several requests interleave, all promises hold.
 
-A scheduler lets one storage call through at a time. Each pair of programs is run in every
-order that there is; after that a late request comes with the cookie that both had.
+Each group of requests is run in every order of its calls. What comes out must be what
+comes out in some order of whole steps, as whole_record.py says what a step should do.
+After that, late requests come with the cookie that all of them had.
+
+A call on a new id is not a step of its own, because nobody else knows that id; with
+ORDERS=all in the environment it is, and more groups are tried.
 """
 
-import copy
-from collections.abc import Callable, Iterator
-from functools import partial
-from itertools import combinations_with_replacement
-from threading import Condition, Thread
+import os
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
+from functools import cache
+from itertools import combinations_with_replacement, product
 from typing import Any
 
 import pytest
-from app.sessions import MemoryStorage, Session, Storage
+from app.sessions import MemoryStorage, Session, SessionEnded, Storage
 from app.sessions.record import Record
 from app.sessions.signer import storage_key
 from app.sessions.states import Cookie
 from app.sessions.values import decode, encode
 
 from tests.engine.sessions.programs import BEFORE, OPERATIONS, SINGLES, in_turn
+from tests.engine.sessions.scheduler import Turn, every_order
+from tests.engine.sessions.whole_record import OLD, WholeRecord, World
 
 Names = tuple[str, ...]
+Outcome = str  # the repr of all that is compared
+ALL = os.environ.get("ORDERS") == "all"
 ID = "a" * 43
-LOGINS = ("clear_and_set", "regenerate_and_set")
+KEY = storage_key(ID)
+STARTS: dict[str, dict[str, Any]] = {
+    "four keys": BEFORE,
+    "one key": {"a": 1},
+    "none": {},
+}
+# The same values, not spelled as we do.
+FOREIGN = {"a": "1 ", "b": " 2", "list": "[ 0 ]", "n": "5", "cart": '{"9":1,"10":1}'}
+VANISH = ("vanish",)  # the third actor: the record expires, is evicted or emptied
 PROGRAMS: list[Names] = [
     *SINGLES,
-    *(("read", name) for name in ("set_key", "change_inside", "clear", *LOGINS)),
+    *(
+        ("read", name)
+        for name in ("set_key", "change_inside", "clear", "clear_and_set")
+    ),
+    ("read", "regenerate_and_set"),
     ("increment", "increment"),
-    *(("increment", name) for name in ("read", "set_another", "clear", *LOGINS)),
+    *(("increment", name) for name in ("read", "set_another", "delete_all", "clear")),
+    *(("increment", name) for name in ("clear_and_set", "regenerate_and_set")),
+]
+# A login, a late poll and a logout; two logins, and whatever may come beside them.
+THREES: list[tuple[Names, ...]] = [
+    (login, other, end)
+    for login in [("clear_and_set",), ("regenerate_and_set",)]
+    for other in [*(PROGRAMS if ALL else SINGLES), ("increment", "set_another")]
+    for end in [("clear",), ("clear_and_set",), ("regenerate_and_set",)]
 ]
 
 
-class Scheduler:
-    """Lets requests run until each waits at a storage call; then lets one call through.
-
-    `path` tells, for the first calls, which of those waiting goes; `taken` notes the
-    choice and how many there were, for each call.
-    """
-
-    def __init__(self, path: list[int]) -> None:
-        self.path = path
-        self.taken: list[tuple[int, int]] = []
-        self._changed = Condition()
-        self._waiting: list[int] = []
-        self._running = 0
-        self._goes: int | None = None
-
-    def run(self, requests: list[Callable[[], None]]) -> None:
-        """Run the requests to their ends."""
-        self._running = len(requests)
-        threads = [
-            Thread(target=self._do, args=[number, request])
-            for number, request in enumerate(requests)
-        ]
-        for thread in threads:
-            thread.start()
-        with self._changed:
-            while True:
-                assert self._changed.wait_for(lambda: not self._running, 10)
-                if not self._waiting:
-                    break
-                self._choose()
-        for thread in threads:
-            thread.join()
-
-    def wait_for_turn(self, number: int) -> None:
-        """Wait until it is this request's turn to call the storage."""
-        with self._changed:
-            self._waiting.append(number)
-            self._stop_running()
-            assert self._changed.wait_for(lambda: self._goes == number, 10)
-            self._goes = None
-
-    def _choose(self) -> None:
-        step = len(self.taken)
-        choice = self.path[step] if step < len(self.path) else 0
-        self.taken.append((choice, len(self._waiting)))
-        self._goes = sorted(self._waiting)[choice]
-        self._waiting.remove(self._goes)
-        self._running += 1
-        self._changed.notify_all()
-
-    def _do(self, number: int, request: Callable[[], None]) -> None:
-        request()
-        with self._changed:
-            self._stop_running()
-
-    def _stop_running(self) -> None:
-        self._running -= 1
-        self._changed.notify_all()
-
-
-class ScheduledStorage(Storage):
+class TurnsStorage(Storage):
     """The storage as one request sees it, whose calls wait for their turn."""
 
-    def __init__(self, storage: Storage, scheduler: Scheduler, number: int) -> None:
+    def __init__(self, storage: Storage, turn: Turn) -> None:
         self._storage = storage
-        self._wait = partial(scheduler.wait_for_turn, number)
+        self._turn = turn
 
-    def load(self, *args: Any) -> Any:
-        self._wait()
-        return self._storage.load(*args)
+    def _wait(self, key: str) -> None:
+        if key == KEY or ALL:
+            self._turn()
 
-    def save(self, *args: Any, **options: Any) -> Any:
-        self._wait()
-        return self._storage.save(*args, **options)
+    def load(self, key: str, *args: Any) -> Any:
+        self._wait(key)
+        return self._storage.load(key, *args)
 
-    def increment(self, *args: Any, **options: Any) -> Any:
-        self._wait()
-        return self._storage.increment(*args, **options)
+    def save(self, key: str, *args: Any, **options: Any) -> Any:
+        self._wait(key)
+        return self._storage.save(key, *args, **options)
 
-    def delete(self, *args: Any) -> Any:
-        self._wait()
-        return self._storage.delete(*args)
+    def increment(self, key: str, *args: Any, **options: Any) -> Any:
+        self._wait(key)
+        return self._storage.increment(key, *args, **options)
+
+    def delete(self, key: str) -> Any:
+        self._wait(key)
+        return self._storage.delete(key)
 
     def ping(self) -> None:
         pass
@@ -121,130 +93,159 @@ class ScheduledStorage(Storage):
 class Request:
     """A program that is run on a session with the visitor's cookie, and its outcome."""
 
-    def __init__(self, names: Names, storage: Storage) -> None:
+    def __init__(self, names: Names, record: Any) -> None:
         self.names = names
-        record = Record(storage, ID, ttl=60, new_ttl=60)
+        self.record = record
         self.session = Session(record)
         self.answers: list[Any] = []
 
     def __call__(self) -> None:
         self.answers = in_turn(*self.names)(self.session)
-        self.session.save()
-
-    @property
-    def cookie(self) -> Cookie:
-        return self.session.record.cookie
-
-    @property
-    def told(self) -> list[Any]:
-        """What its increments returned."""
-        answers = zip(self.names, self.answers, strict=True)
-        return [answer for name, answer in answers if name == "increment"]
-
-    @property
-    def is_end(self) -> bool:
-        """Whether it logs in or out."""
-        return bool({*self.names} & {"clear", "clear_and_set", "regenerate_and_set"})
+        self.session._save()
 
 
-def every_order(
-    pair: tuple[Names, ...],
-) -> Iterator[tuple[list[Request], MemoryStorage]]:
-    """Run two requests in each order of their storage calls."""
-    path: list[int] = []
-    while True:
+def outcome(requests: Iterable[Request], live: dict[Any, Any], old: Any) -> Outcome:
+    """Return what all were told, which cookies they got, and what they open now."""
+    told = []
+    for request in requests:
+        cookie = request.record.cookie
+        mine = live.pop(request.record.id) if cookie is Cookie.ISSUE else None
+        told.append((request.names, request.answers, cookie.name, mine))
+    return repr((told, live.pop(old, None), live))  # in the end, nothing should be left
+
+
+def decoded(fields: dict[str, str]) -> list[tuple[str, Any]]:
+    return sorted((key, decode("", key, text)) for key, text in fields.items())
+
+
+def run_real(
+    group: tuple[Names, ...], fields: dict[str, str]
+) -> Iterator[tuple[list[Request], MemoryStorage, Outcome]]:
+    """Run real requests in each order of their storage calls."""
+    for scheduler in every_order():
         memory = MemoryStorage()
-        fields = {key: encode(key, value) for key, value in BEFORE.items()}
-        memory.save(storage_key(ID), fields, (), 60, create=True)
-        scheduler = Scheduler(path)
-        requests = [
-            Request(names, ScheduledStorage(memory, scheduler, number))
-            for number, names in enumerate(pair)
-        ]
-        scheduler.run([*requests])
-        yield requests, memory
-        taken = scheduler.taken
-        while taken and taken[-1][0] + 1 == taken[-1][1]:
-            taken.pop()
-        if not taken:
-            return
-        path = [choice for choice, _ in taken]
-        path[-1] += 1
+        if fields:
+            memory.save(KEY, fields, (), 60, create=True)
+        records = vars(memory)["_records"]
+        requests, runs = [], []
+        for number, names in enumerate(group):
+            turn = scheduler.turn_of(number)
+            if names == VANISH:
+                runs.append(lambda turn=turn, records=records: vanish(turn, records))
+            else:
+                storage = TurnsStorage(memory, turn)
+                requests.append(Request(names, Record(storage, ID, ttl=60, new_ttl=60)))
+                runs.append(requests[-1])
+        scheduler.run(runs)
+        live = {key: decoded(held) for key, (_, held) in records.items() if held}
+        ids = {
+            storage_key(request.record.id): request.record.id for request in requests
+        }
+        live = {ids.get(key, key): held for key, held in live.items()}
+        yield requests, memory, outcome(requests, live, ID)
 
 
-def live(memory: MemoryStorage) -> list[dict[str, Any]]:
-    """Return the data of all sessions that exist."""
-    records = [fields for _, fields in memory._records.values() if fields]
-    return [{key: decode("", key, fields[key]) for key in fields} for fields in records]
+def vanish(turn: Turn, records: dict[str, tuple[float, dict[str, str] | None]]) -> None:
+    """Remove the record, as when it expires, is evicted or emptied; it was not ended."""
+    turn()
+    if records.get(KEY, (0, None))[1]:
+        del records[KEY]
 
 
-def test_two_requests_in_every_order_and_a_late_one(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+@cache
+def run_whole(group: tuple[Names, ...], start: str) -> set[Outcome]:
+    """Return the outcomes of all orders of whole steps."""
+    outcomes = set()
+    for scheduler in every_order():
+        fields = {key: encode(key, value) for key, value in data_of(start).items()}
+        world = World(fields)
+        requests, runs = [], []
+        for number, names in enumerate(group):
+            turn = scheduler.turn_of(number)
+            if names == VANISH:
+                runs.append(lambda turn=turn, w=world: [turn(), w.records.pop(OLD, 0)])
+            else:
+                requests.append(Request(names, WholeRecord(world, turn)))
+                runs.append(requests[-1])
+        scheduler.run(runs)
+        live = {key: decoded(held) for key, held in world.records.items()}
+        outcomes.add(outcome(requests, live, OLD))
+    return outcomes
+
+
+def data_of(start: str) -> dict[str, Any]:
+    if start == "foreign":
+        return {key: decode("", key, text) for key, text in FOREIGN.items()}
+    return deepcopy(STARTS[start])
+
+
+def check(groups: Iterable[tuple[Names, ...]], starts: Iterable[str]) -> int:
+    """Compare each group's outcomes with those of whole steps; return how many orders."""
     orders = 0
-    for pair in combinations_with_replacement(PROGRAMS, 2):
-        for requests, memory in every_order(pair):
-            try:
-                check(requests, live(memory))
-                check_late(requests, memory)
-            except AssertionError as error:
-                error.add_note(f"in order {orders}, of {pair}")
-                raise
+    for group, start in product(groups, starts):
+        fields = {key: encode(key, value) for key, value in data_of(start).items()}
+        seen = set()
+        for requests, memory, told in run_real(
+            group, FOREIGN if start == "foreign" else fields
+        ):
             orders += 1
-    with capsys.disabled():
-        print(f" {orders} orders of two requests ", end="")
-
-
-def check(requests: list[Request], sessions: list[dict[str, Any]]) -> None:
-    """Compare the sessions that exist now with what the requests were told."""
-    winners = [r for r in requests if r.cookie is not Cookie.KEEP]
-    if not winners:
-        [session] = sessions
-        told = [n for request in requests for n in request.told]
-        assert sorted(told) == [*range(6, 6 + len(told))]
-        assert session in outcomes(requests, len(told))
-        return
-    [winner] = winners  # at most one request ends a session
-    [loser] = [request for request in requests if request is not winner]
-    if winner.cookie is Cookie.EXPIRE:
-        assert sessions == []
-    elif "clear_and_set" in winner.names:
-        assert sessions == [{"user": 7}]
-    else:
-        [session] = sessions
-        assert session.pop("user") == 7
-        # What the other request was told before the end has been taken along, and is exact.
-        told = winner.told + loser.told[: session["n"] - 5 - len(winner.told)]
-        assert sorted(told) == [*range(6, session["n"] + 1)]
-        saved = [] if loser.is_end else [loser]
-        assert session in [
-            *outcomes([winner], len(told)),
-            *outcomes([winner, *saved], len(told)),
-        ]
-
-
-def outcomes(requests: list[Request], counts: int) -> list[dict[str, Any]]:
-    """Return what the session may hold after these requests and this many counts."""
-    names = [name for request in requests for name in request.names]
-    possible = []
-    # Of two changes of the same key, both may be there, or only the last one.
-    for done in names, dict.fromkeys(names):
-        state = copy.deepcopy(BEFORE)
-        for name in done:
-            OPERATIONS[name](state)
-        state.pop("user", None)
-        possible.append({**state, "n": 5 + counts})
-    return possible
+            assert told in run_whole(group, start), (start, orders, told)
+            if told not in seen:
+                seen.add(told)
+                check_late(requests, memory)
+    return orders
 
 
 def check_late(requests: list[Request], memory: MemoryStorage) -> None:
-    """A request with an ended id finds nothing, changes nothing and gets no cookie."""
-    if all(request.cookie is Cookie.KEEP for request in requests):
+    """A request with an ended id writes nothing and gets no cookie, unless it logs in."""
+    if not is_ended(memory):
         return
-    before = live(memory)
+    records = vars(memory)["_records"]
+    before = deepcopy(records)
     for name in OPERATIONS:
-        late = Request((name,), memory)
+        late = Request((name,), Record(memory, ID, ttl=60, new_ttl=60))
         late()
-        assert late.cookie is Cookie.KEEP
-        assert late.answers in ([None], [1])
-        assert live(memory) == before
+        record = late.record
+        if name in ("clear_and_set", "regenerate_and_set"):
+            assert record.cookie is Cookie.ISSUE
+            assert records.pop(record.key)[1] == {"user": "7"}
+        else:
+            assert record.cookie is Cookie.KEEP
+            assert late.answers in ([None], [1])
+        assert {k: v[1] for k, v in records.items()} == {
+            k: v[1] for k, v in before.items()
+        }
+
+
+def is_ended(memory: MemoryStorage) -> bool:
+    try:
+        memory.load(KEY, 60)
+    except SessionEnded:
+        return True
+    return False
+
+
+@pytest.fixture
+def report(capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> Any:
+    def report(orders: int) -> None:
+        with capsys.disabled():
+            print(f" {orders:,} orders ", end="")
+
+    return report
+
+
+def test_two_requests(report: Any) -> None:
+    groups = combinations_with_replacement(PROGRAMS, 2)
+    report(check(groups, [*STARTS, "foreign"]))
+
+
+def test_one_or_two_requests_while_the_record_vanishes(report: Any) -> None:
+    alone = [(names, VANISH) for names in PROGRAMS]
+    pairs = combinations_with_replacement(PROGRAMS, 2)
+    report(
+        check([*alone, *((*pair, VANISH) for pair in pairs)], ["four keys", "one key"])
+    )
+
+
+def test_three_requests(report: Any) -> None:
+    report(check(THREES, ["four keys", "one key"]))

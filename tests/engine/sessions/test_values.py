@@ -31,6 +31,8 @@ from tests.engine.sessions.conftest import (
         10**40,
         "text",
         "naïve ☕",
+        "half an emoji: \ud83d",
+        {"\ud800": ["\udfff"]},
         [1, [2, {"a": None}]],
         {"a": {"b": []}},
         {" t": "looks like a tag"},
@@ -65,8 +67,8 @@ def test_a_key_that_is_no_text_is_refused(browser: Browser) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [object(), {1, 2}, 1j, 10**5000, [10**5000], "\ud800", {"a": ["\ud800"]}],
-    ids=["object", "set", "complex", "int", "ints", "surrogate", "surrogates"],
+    [object(), {1, 2}, 1j, 10**5000, [10**5000]],
+    ids=["object", "set", "complex", "int", "ints"],
 )
 def test_a_value_that_cannot_be_stored_names_its_key_and_writes_nothing(
     browser: Browser, value: object

@@ -1,14 +1,14 @@
-"""One session in the storage, as one request sees it; README.md explains the states."""
+"""One session in the storage, as one request sees it; README.md has it as a table."""
 
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from .signer import storage_key
 from .states import Cookie, Fate, State
 from .storage.base import SessionEnded, Storage, StorageUnavailable
 
-Fields = Mapping[str, str]
 Changes = Mapping[str, str | None]  # None: the field is removed
 T = TypeVar("T")
 
@@ -29,15 +29,14 @@ class Record:
         self._new_ttl = new_ttl
         self._failure: StorageUnavailable | None = None
         self.has_cookie = session_id is not None
-        self.id = session_id or ""
-        self.key = storage_key(self.id) if session_id else ""
+        self.id, self.key = session_id or "", storage_key(session_id or "")
         self.fields: dict[str, str] = {}  # as far as they are known
         self.state = State.UNASKED if session_id else State.ABSENT
         self.fate, self.cookie = Fate.KEEP, Cookie.KEEP
 
     def load(self) -> dict[str, str]:
         """Return all fields: none if there is no record, or if it will be forgotten."""
-        if self.fate is not Fate.FORGET and self.state in (State.UNASKED, State.THERE):
+        if self.state is not State.LOADED:
             fields = self._ask(self._storage.load)
             if fields is not None:
                 self.fields = fields | self.fields  # keep what this request has seen
@@ -49,12 +48,8 @@ class Record:
         return self._ask(self._storage.load) or {}
 
     def increment(self, field: str, by: int) -> int | None:
-        """Add to a field at once; return the sum, or None if nothing may be written."""
-        if self.fate is Fate.FORGET:
-            return None
+        """Add to a field at once; return the sum, or None if there is no record."""
         total = self._ask(self._storage.increment, field, by, create=False)
-        if self.state is State.ABSENT:
-            total = self._make(self._storage.increment, field, by)
         if total is not None:
             self.fields[field] = str(total)
         return total
@@ -65,62 +60,63 @@ class Record:
             self.fate = Fate.RENEW
 
     def forget(self) -> None:
-        """End the record that the cookie names, at the commit."""
-        if self.has_cookie and self.state is not State.MADE:
+        """Show no data from now on; end the record that the cookie names at the commit."""
+        self.fields = {}
+        if self.has_cookie:
             self.fate = Fate.FORGET
-            self.fields = {}
+        if self.state is not State.ENDED:
+            self.state = State.ABSENT
 
     def commit(self, texts: Changes) -> None:
-        """Set these fields, and renew or forget; then `cookie` says what becomes of it."""
-        changes = {f: text for f, text in texts.items() if text != self.fields.get(f)}
-        if self.fate is Fate.KEEP or self.state is State.MADE:
-            self._save(changes)
-        else:
-            self._replace(changes)
+        """Set these fields, and renew or forget; then `cookie` says what becomes of it.
 
-    def _save(self, changes: Changes) -> None:
-        """Write into the record, or into a new one if there was none."""
+        `texts` are this request's own: with what it has counted, without what it only read.
+        """
+        if self.fate is Fate.KEEP:
+            self._save(texts)
+        elif self.fate is Fate.RENEW:
+            self._replace(texts)
+        else:
+            with suppress(SessionEnded):
+                self._call(self._storage.delete, self.key)
+                self.cookie = Cookie.EXPIRE
+            self._make(merged({}, texts))
+        self.fate = Fate.KEEP
+
+    def _save(self, texts: Changes) -> None:
+        """Write into the record, or into a new one if there is none."""
+        changes = self._unsaved(texts)
         if changes:
             changed = merged({}, changes)
             removed = changes.keys() - changed.keys()
             self._ask(self._storage.save, changed, removed, create=False)
-            if self.state is State.ABSENT:
-                self._make(self._storage.save, changed, ())
             self.fields = merged(self.fields, changes)
-        if self.state is State.MADE and self.fields:
-            self.cookie = Cookie.ISSUE
+        if self.state is State.ABSENT:
+            self._make(merged({}, texts))
 
-    def _replace(self, changes: Changes) -> None:
-        """Make a new record if there is data, then end the old one.
+    def _replace(self, texts: Changes) -> None:
+        """Copy the record, end it, and give the copy what others wrote in between.
 
-        Once the new record is complete, the visitor gets its id, even with a failure. If
-        another request has ended the old record meanwhile, the new one is deleted too.
+        If the record is gone by then, or was ended, the copy keeps only what is our own.
         """
-        if self.fate is Fate.RENEW:
-            self.load()
-        elif self.state is State.UNASKED:
-            self.reload()
-        copy = merged(self.fields, changes)
-        if self.fate is Fate.RENEW and not copy:
-            self._save(changes)
-        elif self.state is not State.ENDED:
-            old_key, was_there = self.key, self.state is not State.ABSENT
-            if copy:
-                self._make(self._storage.save, copy, ())
-                self.fields, self.cookie = copy, Cookie.ISSUE
-            try:
-                latest, ended = self._call(self._storage.delete, old_key), False
-            except SessionEnded:
-                latest, ended = None, True
-            if ended or (latest is None and was_there):
-                self.state, self.cookie = State.ENDED, Cookie.KEEP
-                if copy:
-                    self._call(self._storage.delete, self.key)
-            elif not copy:
-                self.cookie = Cookie.EXPIRE
-            elif latest and self.fate is Fate.RENEW:  # others may have changed it
-                now = merged(latest, changes)
-                self.commit({field: now.get(field) for field in copy | now})
+        old_key, fields = self.key, self.load()
+        changes = self._unsaved(texts)
+        copy = merged({} if self.state is State.ENDED else fields, changes)
+        self._make(copy)
+        try:
+            latest, cookie = self._call(self._storage.delete, old_key), Cookie.EXPIRE
+        except SessionEnded:
+            latest, cookie = {}, Cookie.KEEP
+            self.cookie = cookie
+        if not copy:
+            self.state, self.fields, self.cookie = State.ABSENT, {}, cookie
+        now = merged(latest or {}, texts if latest is None else changes)
+        self._save({field: now.get(field) for field in copy | now})
+        self.cookie = Cookie.ISSUE if now else cookie
+
+    def _unsaved(self, texts: Changes) -> Changes:
+        """Return those texts that the record does not hold, as far as is known."""
+        return {f: text for f, text in texts.items() if text != self.fields.get(f)}
 
     def _ask(self, operation: Callable[..., T], *args: Any, **options: Any) -> T | None:
         """Ask about this record, and note in `state` what the answer says of it."""
@@ -132,20 +128,20 @@ class Record:
             self.state = State.ENDED
             return None
         if answer is None or answer is False:
-            self.state = State.ABSENT if self.state is State.UNASKED else State.ENDED
+            self.state, self.fields = State.ABSENT, {}
             return None
         if self.state is State.UNASKED:
             self.state = State.THERE
         return answer
 
-    def _make(self, operation: Callable[..., T], *args: Any) -> T:
-        """Make a record under a new id, which nobody else knows."""
-        session_id = secrets.token_urlsafe(32)
-        key = storage_key(session_id)
-        answer = self._call(operation, key, *args, self._new_ttl, create=True)
-        self.id, self.key, self._ttl = session_id, key, self._new_ttl
-        self.state = State.MADE
-        return answer
+    def _make(self, fields: dict[str, str]) -> None:
+        """Make a record of these fields, if any, under a new id, which nobody else knows."""
+        if fields:
+            session_id = secrets.token_urlsafe(32)
+            key = storage_key(session_id)
+            self._call(self._storage.save, key, fields, (), self._new_ttl, create=True)
+            self.id, self.key, self._ttl = session_id, key, self._new_ttl
+            self.fields, self.state, self.cookie = fields, State.LOADED, Cookie.ISSUE
 
     def _call(self, operation: Callable[..., T], *args: Any, **options: Any) -> T:
         if self._failure:
@@ -157,6 +153,6 @@ class Record:
             raise
 
 
-def merged(fields: Fields, changes: Changes) -> dict[str, str]:
+def merged(fields: Mapping[str, str], changes: Changes) -> dict[str, str]:
     """Return the fields after these changes."""
     return {f: text for f, text in {**fields, **changes}.items() if text is not None}

@@ -1,9 +1,7 @@
 """The mapping that views use: it decodes what is used, and knows what has changed."""
 
 from collections.abc import Iterator
-from contextlib import suppress
-from copy import deepcopy
-from typing import Any, Self
+from typing import Any
 
 from flask.sessions import SessionMixin
 
@@ -12,7 +10,8 @@ from .states import Fate, State
 from .storage.base import INT64, add
 from .values import check_key, decode, encode
 
-GONE = object()  # the value of a key that was deleted
+REMOVED = object()  # the value of a key that was removed
+TOO_LATE = "the session was saved already; use it before the stream begins"
 
 
 class Session(SessionMixin):
@@ -25,16 +24,19 @@ class Session(SessionMixin):
     """
 
     def __init__(self, record: Record) -> None:
-        self.record = record
+        self._record = record
         # Whether the data was used: Flask sets `accessed` by merely looking here.
-        self.used = self._saved = False
+        self._used = self._saved = False
         self._values: dict[str, Any] = {}  # of the keys that were used, as they are now
+        self._read: dict[str, str] = {}  # the texts from which they were decoded
 
     def __getitem__(self, key: str) -> Any:
         record = self._use()
         if key not in self._values:
-            self._values[key] = decode(record.key, key, record.load()[key])
-        if self._values[key] is GONE:
+            text = record.load()[key]
+            self._values[key] = decode(record.key, key, text)
+            self._read[key] = text
+        if self._values[key] is REMOVED:
             raise KeyError(key)
         return self._values[key]
 
@@ -44,15 +46,17 @@ class Session(SessionMixin):
         self._values[key] = value
 
     def __delitem__(self, key: str) -> None:
-        self[key]
-        self.record.load()  # the record may hold a key that this request has only set
-        self._values[key] = GONE
+        if key not in self:
+            raise KeyError(key)
+        self._record.load()  # it may hold a key that this request has only set
+        self._values[key] = REMOVED
 
     def increment(self, key: str, by: int = 1) -> int:
         """Add to a number and return the sum, even if many requests do so at once.
 
         A missing key counts as 0. Raises TypeError unless the key holds an int of at most
-        64 bits, OverflowError if the sum needs more; then nothing changes.
+        64 bits, OverflowError if the sum needs more; then nothing changes. Raises
+        RuntimeError if it is too late, because the session was saved without a record.
         """
         check_key(key)
         if type(by) is not int:
@@ -63,10 +67,13 @@ class Session(SessionMixin):
         try:
             total = self._increment_stored(key, by)
             if total is None:
+                if self._saved and self._record.state is not State.ENDED:
+                    raise RuntimeError(f"session[{key!r}]: {TOO_LATE}")
                 total = add(encode(key, self.get(key, 0)), by)
         except (TypeError, OverflowError) as error:
             raise type(error)(f"session[{key!r}] stays as it was: {error}") from None
         self._values[key] = total
+        self._read.pop(key, None)
         return total
 
     def clear(self) -> None:
@@ -74,87 +81,79 @@ class Session(SessionMixin):
 
         What is set afterwards starts a new session, under a new id.
         """
-        record = self._use()
-        record.forget()
-        self._values = dict.fromkeys(record.fields, GONE)
+        self._use().forget()
+        self._values, self._read = {}, {}
 
     def regenerate(self) -> None:
         """Keep the data under a new id, as required at each login (ASVS 7.2.4)."""
         self._use().renew()
 
-    def save(self) -> None:
-        """Write what has changed: all of it, or nothing and a TypeError. Works only once."""
-        if self.used and not self._saved:
-            self._saved = True
-            self.record.commit({k: self._text(k) for k in self._values})
-
     @property
     def new(self) -> bool:  # type: ignore[override]
-        """Whether there was no session before this request, as far as is known."""
-        return self.record.state in (State.ABSENT, State.MADE)
+        """Whether there is no session yet, as far as is known."""
+        return self._use().state is State.ABSENT
 
     @property
     def modified(self) -> bool:
         """Whether there is something to save. Changes inside values are noticed."""
-        changed = any(map(self._is_changed, self._values))
-        return changed or self.record.fate is not Fate.KEEP
+        fate, fields = self._record.fate, self._record.fields
+        changes = self._changes().items()
+        return fate is not Fate.KEEP or any(fields.get(k) != t for k, t in changes)
 
     @modified.setter
     def modified(self, value: bool) -> None:
         pass
-
-    def _use(self) -> Record:
-        self.used = True
-        return self.record
-
-    def _text(self, key: str) -> str | None:
-        value = self._values[key]
-        return None if value is GONE else encode(key, value)
-
-    def _is_changed(self, key: str) -> bool:
-        return self._text(key) != self.record.fields.get(key)
-
-    def _increment_stored(self, key: str, by: int) -> int | None:
-        """Increment in the storage; return None if only this request may see the sum."""
-        if key in self._values and self._is_changed(key):
-            return None
-        try:
-            return self.record.increment(key, by)
-        except (TypeError, OverflowError):
-            with suppress(KeyError):
-                decode(self.record.key, key, self.record.reload().get(key, "null"))
-                raise
-            return by  # a value that cannot be read counts as absent
 
     def copy(self) -> dict[str, Any]:
         """Return the data as a dict with the same values."""
         keys = [*self._use().load(), *self._values]
         return {key: self[key] for key in keys if key in self}
 
+    __copy__ = copy
+
+    def popitem(self) -> tuple[str, Any]:
+        """Remove the key that comes last, as a dict does, and return it with its value."""
+        for key in reversed(self.copy()):
+            return key, self.pop(key)
+        raise KeyError("popitem(): the session is empty")
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.copy())
-
-    def __reversed__(self) -> Iterator[str]:
-        return reversed(self.copy())
 
     def __len__(self) -> int:
         return len(self.copy())
 
     def __repr__(self) -> str:
-        return f"<Session {self.record.state.name}>"  # without data: it may be logged
+        return f"<Session {self._record.state.name}>"  # without data: it may be logged
 
-    def __or__(self, other: Any) -> dict[str, Any]:
-        return self.copy() | dict(other)
+    def _save(self) -> None:
+        """Write what has changed: all of it, or nothing and a TypeError. Works only once."""
+        if self._used and not self._saved:
+            self._saved = True
+            self._record.commit(self._changes())
 
-    def __ror__(self, other: Any) -> dict[str, Any]:
-        return dict(other) | self.copy()
+    def _use(self) -> Record:
+        self._used = True
+        return self._record
 
-    def __ior__(self, other: Any) -> Self:
-        self.update(other)
-        return self
+    def _text(self, key: str) -> str | None:
+        value = self._values[key]
+        return None if value is REMOVED else encode(key, value, self._read.get(key))
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
-        return deepcopy(self.copy(), memo)
+    def _changes(self) -> dict[str, str | None]:
+        """Return the texts of all keys that were used, but for those only read."""
+        texts = {key: self._text(key) for key in self._values}
+        return {k: text for k, text in texts.items() if text != self._read.get(k, "")}
 
-    __copy__ = copy
-    fromkeys = dict.fromkeys
+    def _increment_stored(self, key: str, by: int) -> int | None:
+        """Increment in the storage; return None if only this request may see the sum."""
+        if key in self._values and self._text(key) != self._record.fields.get(key):
+            return None
+        try:
+            return self._record.increment(key, by)
+        except (TypeError, OverflowError):
+            try:
+                decode(self._record.key, key, self._record.reload().get(key, "null"))
+            except KeyError:
+                return None  # a value that cannot be read counts as absent
+            raise

@@ -4,14 +4,13 @@ from enum import Enum, auto
 
 
 class State(Enum):
-    """What this request knows about the record."""
+    """What this request knows about the record that the cookie names."""
 
-    UNASKED = auto()  # a valid cookie names it; the storage has not been asked
+    UNASKED = auto()  # the storage has not been asked
     THERE = auto()  # it exists; some of its fields are known
     LOADED = auto()  # it exists; all its fields are known
-    ABSENT = auto()  # it does not exist; the first write makes one, under a new id
-    MADE = auto()  # this request has made it; all its fields are known
-    ENDED = auto()  # another request has ended it; nothing more is written
+    ABSENT = auto()  # there is none, and nobody ended it: expired, emptied, never made
+    ENDED = auto()  # a login or logout ended it; only another one may start anew
 
 
 class Fate(Enum):

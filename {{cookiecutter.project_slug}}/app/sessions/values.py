@@ -1,35 +1,56 @@
 """Values as texts: Flask's tagged JSON, never pickle."""
 
 import logging
-from functools import lru_cache
+from contextlib import suppress
 from typing import Any
 
-from flask import json
 from flask.json.tag import TaggedJSONSerializer
 
 log = logging.getLogger(__name__)
 serializer = TaggedJSONSerializer()
+reported: set[tuple[str, str]] = set()  # keys and fields; at most 1,000
 
 
-def encode(key: str, value: Any) -> str:
-    """Return a value as text; raise a TypeError that names the key if that fails."""
+def encode(key: str, value: Any, read: str | None = None) -> str:
+    """Return a value as text; raise a TypeError that names the key if that fails.
+
+    `read` is the text that the value was decoded from, if it was. It is returned if the
+    value encodes now as it did then: others may spell it differently, or hold what cannot
+    be encoded. Comparing values would not do: True == 1, and NaN != NaN.
+    """
     try:
-        if type(value) is int:
-            return str(value)  # as the serializer does, but that takes 3 % of a visit
-        tagged = serializer.tag(value)
-        text = json.dumps(tagged, separators=(",", ":"), ensure_ascii=False)
-        text.encode()  # a lone surrogate cannot be stored: RFC 3629
-        return text
+        text = spelled(value)
     except (TypeError, ValueError, RecursionError) as error:
+        if read is not None and respelled(read) is None:
+            return read
         raise TypeError(f"session[{key!r}] cannot be stored: {error}") from error
+    if read is not None and read != text and respelled(read) == text:
+        return read
+    return text
 
 
-def decode(record: str, key: str, text: str) -> Any:
+def spelled(value: Any) -> str:
+    """Return a value as text."""
+    if type(value) is int:
+        return str(value)  # as the serializer does, but that takes 3.6 µs more
+    return serializer.dumps(value)
+
+
+def respelled(text: str) -> str | None:
+    """Return how we would write what this text stands for; None if we could not."""
+    with suppress(TypeError, ValueError, RecursionError):
+        return spelled(serializer.loads(text))
+    return None
+
+
+def decode(record_key: str, key: str, text: str) -> Any:
     """Return the value that the text stands for; raise KeyError if it cannot be read."""
     try:
         return serializer.loads(text)
     except Exception:  # noqa: BLE001 - foreign data makes decoders raise anything
-        log_unreadable(record, key)
+        if (record_key, key) not in reported and len(reported) < 1000:
+            reported.add((record_key, key))  # once, not for each request
+            log.error("%s: %r cannot be read, so it counts as absent", record_key, key)
         raise KeyError(key) from None
 
 
@@ -37,11 +58,7 @@ def check_key(key: object) -> None:
     """Raise TypeError if no storage could keep this key."""
     if not isinstance(key, str):
         raise TypeError(f"session keys are strings, not {key!r}")
-    if not key.isascii():
-        encode(key, key)
-
-
-@lru_cache(1000)
-def log_unreadable(record: str, key: str) -> None:
-    """Log a value that cannot be read: once, not for each request."""
-    log.error("%s: %r cannot be read, so it counts as absent", record, key)
+    try:
+        key.encode()
+    except UnicodeEncodeError as error:
+        raise TypeError(f"session[{key!r}] cannot be stored: {error}") from None
