@@ -14,6 +14,8 @@ APP_ENV=development
 SECRET={secret}
 """
 
+# A cookiecutter before 2.7 gives the answer of a command line as the text that it was.
+YES = {"true", "t", "yes", "y", "on", "1"}
 MAIN = "refs/heads/main"
 MESSAGE = "Start from the template"
 
@@ -122,7 +124,7 @@ def main(answers: dict[str, str], by_cruft: bool) -> None:
         return
     write_env(Path(".env"))
     typed = [f"cd {folder()}"]
-    if answers["init_git"]:
+    if str(answers["init_git"]).strip().lower() in YES:
         said, commands = first_commit(by_cruft)
         print(said)
         typed += commands

@@ -3,15 +3,20 @@
 tests/docs/test_first_minutes.py types `make run` and `make test`.
 """
 
+import json
 import os
 import re
+import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from signal import SIGTERM
 
 import pytest
 
-from tests.conftest import UV, Baker, run
+from tests.conftest import UV, Baker, environment, run
+from tests.waiting import free_port, listens, wait_until
 
 # Like pyenv's: in a folder that names a Python which is not installed, none runs at all.
 SHIM = f"""#!/bin/sh
@@ -119,3 +124,74 @@ def test_makes_the_environment_anew_if_that_failed(
         assert status == 2
         assert "Making .venv" in output
         assert "Installing" not in output
+
+
+@pytest.fixture
+def installed(baked: Path, tmp_path: Path, home: Path) -> Path:
+    """A project whose Python is that of .python-version, as uv would have it."""
+    project = tmp_path / "installed"
+    subprocess.run(["cp", "-R", baked, project], check=True)
+    subprocess.run(["rm", "-rf", project / ".venv"], check=True)
+    version = "{}.{}\n".format(*sys.version_info)
+    (project / ".python-version").write_text(version)
+    command = ["make", ".venv/bin/gunicorn", f"PYTHON={sys.executable}", f"UV={UV}"]
+    status, output = run(home, project, *command)
+    assert status == 0, output
+    return project
+
+
+def test_uv_sync_is_refused_in_a_sentence_and_removes_nothing(
+    installed: Path, home: Path
+) -> None:
+    before = set(installed.rglob("*"))
+    for command in ["sync"], ["lock"], ["add", "requests"]:
+        status, output = run(home, installed, UV, *command)
+        assert (status, len(output.splitlines())) == (2, 1)
+        assert "unmanaged" in output
+    assert set(installed.rglob("*")) == before
+
+
+def test_uv_run_works_and_writes_no_lock(installed: Path, home: Path) -> None:
+    """Heroku refuses a uv.lock beside requirements.txt."""
+    status, output = run(home, installed, UV, "run", "flask", "check")
+    assert status == 0, output
+    assert not (installed / "uv.lock").exists()
+
+
+def test_what_another_tool_removed_is_installed_again(
+    installed: Path, home: Path
+) -> None:
+    remove = [str(UV), "pip", "uninstall", "-r", "requirements.txt"]
+    assert run(home, installed, *remove)[0] == 0
+    arguments = {"GUNICORN_CMD_ARGS": "--check-config"}
+    status, output = run(home, installed, "make", "run", f"UV={UV}", **arguments)
+    assert status == 0, output
+
+
+def test_make_dev_serves_what_was_edited(installed: Path, home: Path) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    process = subprocess.Popen(
+        ["make", "dev", f"UV={UV}"],
+        cwd=installed,
+        env=environment(home, PORT=str(port)),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        wait_until(lambda: listens(port), 60)
+        assert count(url) == 1
+        views = installed / "app/views.py"
+        text = views.read_text()
+        views.write_text(text.replace('increment("views")', 'increment("views", 100)'))
+        wait_until(lambda: count(url) == 100, 60)
+    finally:
+        os.killpg(process.pid, SIGTERM)
+        process.wait(30)
+
+
+def count(url: str) -> int:
+    """Return the count that a new visitor gets."""
+    with urllib.request.build_opener().open(url, timeout=10) as answer:
+        return int(json.load(answer)["views"])
