@@ -1,4 +1,4 @@
-"""An app that runs, and its visitors."""
+"""An app that is running, and its visitors."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ SCRIPT = Path(__file__).parent / "visits.lua"
 
 
 class Candidate:
-    """An app that runs, only on its own core if `pinned`; `variables` are its settings."""
+    """A running app with these environment variables, kept on one core if `pinned`."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Candidate:
         return int(self.visit("/", cookie)[0]["views"])
 
     def visitor(self) -> str:
-        """Return the cookie of someone who has been here once."""
+        """Return the cookie of somebody who has been here once."""
         answer, cookie = self.visit(self.app.path)
         assert answer.get("views") == 1 or not self.app.sessions, answer
         return cookie
@@ -68,7 +68,10 @@ class Candidate:
     def load(
         self, path: str, cookies: list[str], seconds: int, connections: int = VISITORS
     ) -> dict[str, float]:
-        """Let eight visitors come as often as they can; without cookies each is new."""
+        """Let eight visitors come as often as they can; without cookies, each visit is a new one's.
+
+        Returns visits per second, milliseconds of waiting, and microseconds of the app's CPU.
+        """
         before = cpu_time(self.process.pid)
         wrk = ["wrk", "-t", str(VISITORS), "-c", str(connections), "-d", f"{seconds}s"]
         process = subprocess.Popen(
@@ -99,7 +102,7 @@ class Candidate:
     def count(
         self, cookies: list[str], seconds: int, connections: int = VISITORS
     ) -> dict[str, float]:
-        """Let these known visitors come; check that each visit to a session was counted."""
+        """Let these known visitors come; if they have sessions, check that every visit was counted."""
         if not self.app.sessions:
             return self.load(self.app.path, cookies, seconds, connections)
         before = sum(map(self.views, cookies)) + len(cookies)
@@ -112,7 +115,7 @@ class Candidate:
         return measured
 
     def stop(self) -> None:
-        """End it, however busy it is."""
+        """Stop it, by force if it is too busy to stop."""
         self.process.terminate()
         try:
             self.process.wait(10)

@@ -1,4 +1,4 @@
-"""How visits grow with the connections, the cores and the processes."""
+"""How visits per second change with connections, cores and processes."""
 
 import contextlib
 from functools import partial
@@ -15,7 +15,7 @@ CONNECTIONS = [8, 64, 256]
 
 
 class Choice(NamedTuple):
-    """What an owner may choose: the app, its settings, and whether one core is enough."""
+    """A way to start an app: its settings, and whether it is kept on one core."""
 
     name: str
     app: App = OURS
@@ -48,7 +48,7 @@ def measure() -> Results:
 
 
 def prepare(choice: Choice, url: str, running: contextlib.ExitStack) -> dict[str, Turn]:
-    """Start an app as it was chosen."""
+    """Start an app this way; return its measures."""
     install(choice.app)
     candidate = Candidate(choice.app, url, choice.settings, pinned=choice.pinned)
     running.callback(candidate.stop)

@@ -1,4 +1,4 @@
-"""What we want of a run, and whether it was reached; of what was missed, the reason."""
+"""What we want of a run, whether it was reached, and if not, why."""
 
 from collections.abc import Callable
 from statistics import median
@@ -17,12 +17,12 @@ from benchmarks.apps import (
 )
 from benchmarks.rounds import Results, middle, ratio, times
 
-Find = Callable[[Results], list[float]]  # from low to high; empty: it was not run
+Find = Callable[[Results], list[float]]  # in ascending order; empty: it was not run
 Explain = Callable[[Results], str]
 
 
 class Goal(NamedTuple):
-    """A goal: the sign, the number and the unit that are wanted, and what is found."""
+    """What is wanted (`≤ 42 MiB`), how to find it, and what explains that it was missed."""
 
     text: str
     wanted: str
@@ -31,7 +31,7 @@ class Goal(NamedTuple):
 
 
 def row(goal: Goal, results: Results) -> tuple[str, str, str, str]:
-    """Return what is wanted, what was measured and what came of it."""
+    """Return the goal's row: what, the goal, what was measured, and the result."""
     sign, number, *unit = goal.wanted.split()
     values = goal.find(results)
     if not values:
@@ -203,7 +203,7 @@ GOALS = [
     Goal("Redis commands for a visit", "≤ 1", fact(OURS, "commands")),
     Goal("… for a page without session", "≤ 0", fact(OURS, "commands_elsewhere")),
     Goal("bytes of Redis for a session", "≤ 104", fact(OURS, "session_bytes")),
-    Goal("counted of 200 at a time", "≥ 200", fact(OURS, "counted")),
+    Goal("visits counted of 200 in parallel", "≥ 200", fact(OURS, "counted")),
     Goal("memory of the worker", "≤ 42 MiB", fact(OURS, "rss_mib")),
     Goal("start to first answer", "≤ 1.0 s", fact(OURS, "start_s")),
 ]

@@ -42,9 +42,9 @@ many were counted of one visitor's 200 parallel visits.
     "loop": """\
 ## What a visit costs the app itself
 
-Microseconds of CPU for a visit without a server: a loop in one thread over the app's WSGI
-callable. Each round is a program of its own, of which the best of 20 batches counts. Redis is
-a real one. `make compare OTHER=../another-checkout` shows what a change of the code is worth.
+Microseconds of CPU for a visit without a web server: one thread calls the app's `wsgi_app` in
+a loop. Each round is a program of its own, whose best of 20 batches counts. `make compare
+OTHER=../another-checkout` shows what a change of the code is worth.
 """,
     "growth": """\
 ## When sessions hold something
@@ -61,8 +61,8 @@ directions. Only Django does not prolong a session that is merely read.
 
 Known visitors of this template, with one Redis server, one that three Sentinels watch, a
 Cluster of three, one server over TLS, and without Redis: in memory, and in the two storages
-that the project's docs/storage.md tells to write. PostgreSQL has its own defaults: a visit waits for
-the disk.
+of the project's docs/storage.md. PostgreSQL has its own defaults, and its server shares a
+core with the visitors, as Redis does.
 """,
     "connections": """\
 ## Connections, cores and processes
@@ -89,9 +89,9 @@ nobody any more: it closes none to make room, until it has idled for 30 seconds.
     "profile": """\
 ## Where the time goes
 
-Microseconds of a known or a new visitor's visit, by the file of the app or by the package that
-is at work, itself or by what it calls of Python. Places with less than 1 % everywhere are summed
-up as all others.
+Microseconds of a known or a new visitor's visit, by the app's file or the package that is at
+work; what these call of Python's own library counts as theirs. Places that take less than 1 %
+everywhere are summed up as all others.
 """,
 }
 

@@ -1,4 +1,4 @@
-"""Rounds in which all take turns, so that a slow minute is slow for all of them."""
+"""Rounds in which all take turns, so that a slow minute slows all of them."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ def in_turns(
 ) -> dict[str, list[Measure]]:
     """Measure everything once a round.
 
-    What fails is told in `failed`, and tried once more; if that fails too, it is left out.
+    A failure is noted in `failed` and tried once more; after a second one, it is left out.
     """
     found: dict[str, list[Measure]] = {name: [] for name in turns}
     for number in range(1, ROUNDS + 1):
@@ -40,7 +40,7 @@ def in_turns(
 
 
 def attempt(work: Callable[[], T], name: str, failed: dict[str, str]) -> T | None:
-    """Do it; on failure tell it, and return None."""
+    """Return what `work` returns; if it raises, note why in `failed` and return None."""
     try:
         return work()
     except Exception as error:  # noqa: BLE001 - the others go on
@@ -57,20 +57,20 @@ def explain(error: Exception) -> str:
 def ratio(
     found: Mapping[str, list[Measure]], one: str, other: str, what: str = "visits_s"
 ) -> list[float]:
-    """Return the rounds' ratios, from low to high; none if one of the two did not run."""
+    """Return each round's ratio, in ascending order; none if one of the two was not run."""
     rounds = zip(found.get(one, []), found.get(other, []), strict=False)
     return sorted(mine[what] / its[what] for mine, its in rounds)
 
 
 def times(ratios: list[float]) -> str:
-    """Return their median, and from where to where they went."""
+    """Return the median of sorted ratios, and their range."""
     return (
         f"{median(ratios):.2f} × ({ratios[0]:.2f}–{ratios[-1]:.2f})" if ratios else ""
     )
 
 
 def middle(rounds: list[Measure], what: str) -> float:
-    """Return the rounds' median."""
+    """Return the median of one figure over the rounds."""
     return float(median(each[what] for each in rounds))
 
 

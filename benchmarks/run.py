@@ -1,8 +1,7 @@
 """Compares the generated app with what its user would pick instead; see RESULTS.md.
 
-Everything runs on this machine. A part that fails, or an app, is told in the results, and
-the others go on; a slow one never fails. `ONLY=growth` runs one part, and keeps what the
-last run has found of the others.
+Everything runs on this machine. If a part or an app fails, the results say so and the others
+go on; slowness is no failure. `ONLY=growth` runs one part and keeps the other parts' results.
 """
 
 import json
@@ -39,7 +38,7 @@ PARTS = {
 
 
 def main() -> None:
-    """Run the parts, write the results after each; fail if something failed."""
+    """Run the parts, and write the results after each; exit with 1 if something failed."""
     only = os.environ.get("ONLY")
     if only and only not in PARTS:
         sys.exit(f"ONLY={only} is not a part: use one of {', '.join(PARTS)}")
@@ -60,7 +59,7 @@ def main() -> None:
 
 
 def run(name: str) -> Results:
-    """Run one part, and note when."""
+    """Run one part; return what it found, when, and how long it took."""
     part: Results = {
         "date": datetime.now(UTC).date().isoformat(),
         "rounds": ROUNDS,

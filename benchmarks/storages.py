@@ -1,4 +1,4 @@
-"""What each storage costs a visit: Redis in its forms, and what the docs tell to write."""
+"""What each storage costs a visit: Redis in its forms, memory, and those of the docs."""
 
 import contextlib
 import re
@@ -61,7 +61,7 @@ def open_storage(
 
 
 def with_own(name: str, address: str) -> App:
-    """Type the storage of docs/storage.md into the app; return the app that uses it."""
+    """Put a storage of docs/storage.md into the app; return the app that uses it."""
     text = section(FOLDER / "docs/storage.md", f"In {name}")
     [module] = set(re.findall(r"`app/(\w+)\.py`", text)) - {"__init__"}
     [code] = re.findall(r'^```python\n(""".*?)^```$', text, re.DOTALL | re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The tables of the report: for each part a function that returns its lines."""
+"""The tables of the report: a function for each part, which returns its lines."""
 
 from statistics import median
 from typing import Any
@@ -127,7 +127,7 @@ PARTS = {
 
 
 def spread(rounds: list[Measure]) -> str:
-    """Return the median, and from where to where it went."""
+    """Return the median of visits per second, and the range."""
     if not rounds:
         return "not run"
     values = [each["visits_s"] for each in rounds]
