@@ -15,17 +15,21 @@ wsgi_app = "app:create_app()"
 # The app is made once, before the workers fork: a wrong setting stops the start, not each
 # worker again and again, and the workers share memory.
 preload_app = True
-
-# Threads, because a request mostly waits; slow clients do not get one: see app/web/worker.py.
-# On one core, 2 threads count 3 % fewer visits than 4, and one thread 16 % fewer. Not worth
-# it: the HTTP parser in C (2 % faster), other garbage collector settings (no faster).
-worker_class = "app.web.worker.Worker"
 workers = settings.processes
-threads = settings.threads
+worker_class = "gthread"
 
-# More visitors than these have to wait. Each connection is one of the open files that the
-# host allows a process, which also needs some for other things.
+# Each connection is one of the open files that the host allows a process, which also
+# needs some for other things.
 worker_connections = min(10_000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 100)
+
+# Threads are for clients, who may be slow; WEB_THREADS says how many views are at work:
+# see app/web/places.py. Some hosts limit threads: Heroku's small dynos to 256 in all.
+most = resource.getrlimit(resource.RLIMIT_NPROC)[0]
+most = 256 if most < 0 else (most - 32) // workers
+threads = settings.threads + max(
+    0, min(256, most - settings.threads, worker_connections // 2)
+)
+sendfile = False  # a client that does not read could stop it for ever
 
 # In development, only this machine can connect. In production, a host's router may use
 # IPv4 or IPv6: [::] accepts both, where the system has both.
@@ -35,14 +39,10 @@ bind = [f"{host if settings.production else '127.0.0.1'}:{settings.port}"]
 # Longer than the 90 s for which Heroku's router keeps idle connections: if the app closed
 # them first, a request could arrive at that very moment and be lost.
 keepalive = 95
+graceful_timeout = 25  # Heroku kills a stopping dyno after 30 s
 
-# Heroku kills a stopping dyno after 30 s, and its router cuts off a request after 30 s. The
-# time-out is also how long a request may take to arrive.
-graceful_timeout = 25
-timeout = 30
-
-# The app itself reads what a proxy says of the client: see app/web/proxies.py. If this were
-# unset, FORWARDED_ALLOW_IPS=* in the environment would make gunicorn trust everybody.
+# The app itself reads what a proxy says of the client. If this were unset,
+# FORWARDED_ALLOW_IPS=* in the environment would make gunicorn trust everybody.
 forwarded_allow_ips = "*" if settings.trusted_proxies else ""
 forwarder_headers = ""  # otherwise any client could set SCRIPT_NAME
 
@@ -55,25 +55,14 @@ loglevel = settings.log_level.lower()
 
 
 def on_starting(server):  # type: ignore[no-untyped-def] # gunicorn has no types
-    """Refuse, in one sentence, several processes with sessions in memory, or a taken port.
-
-    gunicorn would try a taken port five times.
-    """
+    """Refuse, in one sentence, several processes with sessions in memory, and --reload."""
     extensions = getattr(server.app.wsgi(), "extensions", {})
     check_processes(extensions.get("session_storage"), server.cfg.workers)
-    if "GUNICORN_FD" in os.environ or "LISTEN_FDS" in os.environ:
-        return  # gunicorn is given its sockets
-    for address in server.cfg.address:
-        if not isinstance(address, tuple):
-            continue
-        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(address)
-            except OSError as error:
-                typed = "make run" if "MAKELEVEL" in os.environ else "gunicorn"
-                raise SystemExit(
-                    f"PORT {address[1]} cannot be used ({error.strerror}); "
-                    f"use another one with: PORT={address[1] + 1} {typed}"
-                ) from None
+    if server.cfg.reload:
+        raise SystemExit("gunicorn --reload would serve the old code; use: make dev")
+
+
+def post_worker_init(worker):  # type: ignore[no-untyped-def]
+    """Cut off clients that stall."""
+    extensions = getattr(worker.app.wsgi(), "extensions", {})
+    extensions["guard"](worker.sockets)

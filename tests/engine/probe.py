@@ -1,7 +1,11 @@
 """The app, with more views for the tests of the running server."""
 
+import socket
+from collections.abc import Iterator
+
 import app
 from app.sessions import session
+from app.web import connection, places
 from flask import Flask, request
 
 
@@ -22,4 +26,46 @@ def create_app() -> Flask:
     def read() -> dict[str, int]:
         return {"bytes": len(request.get_data())}
 
+    @probe.post("/upload")
+    def upload() -> dict[str, int]:
+        request.max_content_length = 50_000_000
+        return {"bytes": len(request.get_data())}
+
+    @probe.get("/fail")
+    def fail() -> None:
+        raise RuntimeError
+
+    @probe.get("/hang/<int:port>")
+    def hang(port: int) -> bytes:
+        with socket.create_connection(("127.0.0.1", port)) as other:
+            return other.recv(1)
+
+    @probe.get("/stream/<int:port>")
+    def stream(port: int) -> Iterator[bytes]:
+        yield b"begun"
+        yield hang(port)
+
+    @probe.get("/big")
+    def big() -> bytes:
+        return bytes(8 * 2**20)
+
     return probe
+
+
+def impatient() -> Flask:
+    """Return the app, which waits two seconds for a client."""
+    connection.PATIENCE = 2
+    return create_app()
+
+
+def unlimited() -> Flask:
+    """Return the app without a limit for bodies."""
+    probe = create_app()
+    probe.config["MAX_CONTENT_LENGTH"] = None
+    return probe
+
+
+def restless() -> Flask:
+    """Return the app, where nobody waits for longer than a second for a place."""
+    places.PATIENCE = 1
+    return create_app()

@@ -21,7 +21,7 @@ def configuration(project: Path, home: Path, **settings: str) -> dict[str, str]:
 def test_development_listens_on_this_machine_only(baked: Path, home: Path) -> None:
     config = configuration(baked, home)
     assert config["bind"] == "['127.0.0.1:8000']"
-    assert (config["workers"], config["threads"]) == ("1", "4")
+    assert config["workers"] == "1"
 
 
 def test_production_listens_on_ipv4_and_ipv6(baked: Path, home: Path) -> None:
@@ -59,7 +59,7 @@ def test_fits_the_time_limits_of_heroku(baked: Path, home: Path) -> None:
     config = configuration(baked, home, GUNICORN_CMD_ARGS="--access-logfile -")
     assert int(config["keepalive"]) > 90
     assert int(config["graceful_timeout"]) < 30
-    assert config["worker_class"] == "app.web.worker.Worker"
+    assert config["worker_class"] == "gthread"
     assert config["control_socket_disable"] == "True"
     assert config["max_requests"] == "0"
     assert config["accesslog"] == "-"

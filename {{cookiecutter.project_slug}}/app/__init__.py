@@ -11,6 +11,7 @@ from .web import (
     headers,
     health,
     logs,
+    places,
     protection,
     proxies,
     static_files,
@@ -46,6 +47,7 @@ def create_app(storage: Storage | None = None) -> Flask:
         lifetime=settings.lifetime,
         show_outage=errors.show_error,
     )
+    places.init_app(app, settings.threads)
     errors.init_app(app)
     protection.init_app(app, settings)
     proxies.init_app(app, settings)

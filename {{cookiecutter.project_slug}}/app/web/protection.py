@@ -12,7 +12,6 @@ def init_app(app: Flask, settings: Settings) -> None:
     """Check each request, before anything is redirected to the host that it names."""
     if settings.trusted_hosts:
         app.before_request(partial(refuse_other_hosts, settings.trusted_hosts))
-    app.before_request(refuse_large_bodies)
     app.before_request(refuse_other_sites)
 
 
@@ -21,14 +20,6 @@ def refuse_other_hosts(hosts: list[str]) -> None:
     trusted = host_is_trusted(request.host.lower(), hosts)
     if not trusted and request.blueprint != "health":
         abort(400, "This app is not served under that host name.")
-
-
-def refuse_large_bodies() -> None:
-    """Answer 413 at once; Flask does so only when a view reads the body."""
-    if "CONTENT_LENGTH" in request.environ:
-        length = request.content_length
-        if length and length > (request.max_content_length or length):
-            abort(413)
 
 
 def refuse_other_sites() -> None:

@@ -1,0 +1,299 @@
+"""Slow clients hold up nobody, and few views are at work at a time."""
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from http.client import HTTPResponse
+from select import select
+from threading import Event, Thread
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.engine.conftest import Server
+
+StartServer = Callable[..., Server]
+
+PROBE = "tests.engine.probe:create_app()"
+IMPATIENT = "tests.engine.probe:impatient()"  # it waits two seconds for a client
+HEAD = b"POST /read HTTP/1.1\r\nHost: localhost\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+MEGABYTE = 2**20
+VISIT = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+# What clients send before they drip, one byte after the other, or do not go on at all.
+DRIPPING = {
+    "the headers": HEAD + b"X: ",
+    "a body": HEAD + b"Content-Length: 100000\r\n\r\n",
+    "a body in chunks": CHUNKED + b"1F4\r\n",
+    "the sizes of chunks": CHUNKED + b"5;",
+}
+STALLED = {
+    "nothing at all": b"",
+    "all but the last byte": HEAD
+    + b"Content-Length: %d\r\n\r\n" % MEGABYTE
+    + bytes(MEGABYTE - 1),
+    "large headers, and announcing a megabyte": HEAD
+    + b"".join(b"X-%d: %s\r\n" % (n, b"x" * 8000) for n in range(9))
+    + b"Content-Length: %d\r\n\r\n" % MEGABYTE,
+    "many requests, and reading nothing": VISIT * 2000,
+    "a request for much, and reading nothing": VISIT.replace(b"/ ", b"/big "),
+    "a malformed request, and staying": b"GET /\r\n\r\n",
+    "a last request, and staying": VISIT[:-2] + b"Connection: close\r\n\r\n",
+}
+
+
+def connect(server: Server) -> socket.socket:
+    """Return a connection to the server."""
+    address = urlsplit(server.url)
+    return socket.create_connection((address.hostname, address.port), timeout=30)
+
+
+def answer_on(connection: socket.socket) -> tuple[int, bytes]:
+    """Return the status and the body of the next answer."""
+    answer = HTTPResponse(connection)
+    answer.begin()
+    return answer.status, answer.read()
+
+
+@contextmanager
+def clients(
+    server: Server, number: int, beginning: bytes, *, drip: bool = False
+) -> Iterator[list[socket.socket]]:
+    """Let so many clients send a beginning at once, and perhaps a byte now and then."""
+    over = Event()
+
+    def begin() -> None:
+        for connection in connections:
+            with suppress(OSError):  # it may be full, or closed
+                connection.send(beginning)
+        while drip and not over.wait(0.1):
+            for connection in connections:
+                with suppress(OSError):
+                    connection.send(b"1")
+
+    with ExitStack() as stack:
+        connections = [stack.enter_context(connect(server)) for _ in range(number)]
+        for connection in connections:
+            connection.settimeout(2)
+        thread = Thread(target=begin)
+        thread.start()
+        try:
+            yield connections
+        finally:
+            over.set()
+            thread.join()
+
+
+@pytest.mark.parametrize("what", [*DRIPPING, *STALLED])
+def test_slow_clients_do_not_delay_others(start_server: StartServer, what: str) -> None:
+    server = start_server(PROBE)
+    beginning = DRIPPING.get(what) or STALLED[what]
+    with clients(server, 40, beginning, drip=what in DRIPPING):
+        visitor = server.visitor()
+        assert [visitor.count() for _ in range(10)] == list(range(1, 11))
+
+
+@pytest.mark.parametrize("what", list(DRIPPING)[1:])
+def test_a_body_that_takes_too_long_gets_408(
+    start_server: StartServer, what: str
+) -> None:
+    server = start_server(IMPATIENT)
+    with clients(server, 1, DRIPPING[what], drip=True) as [connection]:
+        connection.settimeout(30)
+        assert answer_on(connection)[0] == 408
+    server.stop()
+    assert "Traceback" not in "".join(server.log)
+
+
+@pytest.mark.parametrize("path", ["/big", "/"])
+def test_who_stalls_while_reading_is_cut_off(
+    start_server: StartServer, path: str
+) -> None:
+    server = start_server(IMPATIENT)
+    request = VISIT.replace(b"/ ", path.encode() + b" ")
+    with clients(server, 1, request * (1 if path == "/big" else 5000)) as [connection]:
+        told = f" path={path} "
+        sent = 0
+        while not (lines := [line for line in server.log if told in line]) or (
+            len(lines) > sent
+        ):
+            sent = len(lines)
+            Event().wait(3)  # longer than the server's patience
+        received = 0
+        while part := connection.recv(2**16):
+            received += len(part)
+    assert received < 8 * MEGABYTE
+    server.stop()
+    assert "Traceback" not in "".join(server.log)
+
+
+def test_who_stalls_in_the_headers_is_cut_off(start_server: StartServer) -> None:
+    server = start_server(IMPATIENT)
+    with clients(server, 1, DRIPPING["the headers"], drip=True) as [connection]:
+        connection.settimeout(30)
+        assert connection.recv(1000) == b""
+    server.stop()
+    assert "Traceback" not in "".join(server.log)
+
+
+def test_who_reads_slowly_but_steadily_gets_all(start_server: StartServer) -> None:
+    server = start_server(IMPATIENT)
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)
+        address = urlsplit(server.url)
+        connection.connect((address.hostname, address.port))
+        connection.sendall(VISIT.replace(b"/ ", b"/big "))
+        connection.settimeout(30)
+        received, slow = 0, 0
+        while received < 8 * MEGABYTE and (part := connection.recv(2**16)):
+            received += len(part)
+            if received > slow * MEGABYTE:
+                slow += 1
+                Event().wait(0.5)  # 4 s in all: longer than the server's patience
+    assert received > 8 * MEGABYTE
+
+
+def test_what_comes_slowly_is_answered_in_the_end(start_server: StartServer) -> None:
+    server = start_server(PROBE)
+    with connect(server) as connection:
+        for part in (HEAD, b"Content-Length: 6\r\n", b"\r\n", b"abc", b"def"):
+            connection.sendall(part)
+            assert server.visitor().get("/healthz").status == 200
+        assert answer_on(connection) == (200, b'{"bytes":6}\n')
+
+
+def test_a_body_that_no_view_reads_does_not_spoil_the_next_request(
+    start_server: StartServer,
+) -> None:
+    server = start_server(PROBE)
+    for body in (
+        b"Content-Length: %d\r\n\r\n" % MEGABYTE + bytes(MEGABYTE),
+        b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n"
+        % (MEGABYTE - 1, bytes(MEGABYTE - 1)),
+    ):
+        with connect(server) as connection:
+            post = HEAD.replace(b"/read", b"/reset") + body
+            connection.sendall(post)
+            assert answer_on(connection)[0] == 303
+            connection.sendall(post)
+            assert answer_on(connection)[0] == 303
+            connection.sendall(VISIT)
+            assert answer_on(connection)[0] == 200
+
+
+def test_a_body_that_is_too_large_gets_413_at_once(start_server: StartServer) -> None:
+    with connect(start_server(PROBE)) as connection:
+        connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % (MEGABYTE + 1))
+        assert answer_on(connection)[0] == 413
+
+
+@pytest.mark.parametrize("how", ["announced", "in chunks"])
+@pytest.mark.parametrize("path", ["/upload", "/unlimited"])
+def test_a_view_may_read_more_than_the_others(
+    start_server: StartServer, path: str, how: str
+) -> None:
+    """By Flask's own request.max_content_length, or with MAX_CONTENT_LENGTH = None."""
+    server = start_server(
+        PROBE if path == "/upload" else "tests.engine.probe:unlimited()"
+    )
+    head = HEAD.replace(b"/read", b"/read" if path == "/unlimited" else b"/upload")
+    size = 20 * MEGABYTE
+    with connect(server) as connection:
+        if how == "announced":
+            connection.sendall(head + b"Content-Length: %d\r\n\r\n" % size)
+            connection.sendall(bytes(size))
+        else:
+            connection.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n")
+            for _ in range(20):
+                connection.sendall(b"%x\r\n%s\r\n" % (MEGABYTE, bytes(MEGABYTE)))
+            connection.sendall(b"0\r\n\r\n")
+        assert answer_on(connection) == (200, b'{"bytes":%d}\n' % size)
+        connection.sendall(VISIT)
+        assert answer_on(connection)[0] == 200
+
+
+def test_large_bodies_together_do_not_fill_the_memory(
+    start_server: StartServer,
+) -> None:
+    """Whoever finds no room waits, and gets 503; the others, and small bodies, get in."""
+    server = start_server("tests.engine.probe:restless()")
+    with clients(server, 60, STALLED["all but the last byte"]) as connections:
+        refused = set[socket.socket]()
+        while len(refused) < 12:
+            refused.update(select(connections, [], [], 30)[0])
+            assert len(refused) <= 12
+        for connection in refused:
+            assert answer_on(connection)[0] == 503
+        with connect(server) as small:
+            small.sendall(HEAD + b"Content-Length: 6\r\n\r\nabcdef")
+            assert answer_on(small) == (200, b'{"bytes":6}\n')
+        for connection in set(connections) - refused:
+            connection.settimeout(30)
+            connection.send(b"x")
+            assert answer_on(connection) == (200, b'{"bytes":%d}\n' % MEGABYTE)
+    with connect(server) as connection:  # there is room again
+        connection.sendall(STALLED["all but the last byte"] + b"x")
+        assert answer_on(connection)[0] == 200
+
+
+@contextmanager
+def held(server: Server, path: str, number: int) -> Iterator[list[socket.socket]]:
+    """Let so many views hang, in a call to a server that does not answer."""
+    with ExitStack() as stack:
+        silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        silent.settimeout(30)
+        port = silent.getsockname()[1]
+        hanging = []
+        for _ in range(number):
+            hanging.append(stack.enter_context(connect(server)))
+            hanging[-1].sendall(
+                VISIT.replace(b"/ ", b"/%s/%d " % (path.encode(), port))
+            )
+            stack.enter_context(silent.accept()[0])
+        yield hanging
+
+
+def test_views_that_hang_leave_out_what_needs_no_place(
+    start_server: StartServer,
+) -> None:
+    server = start_server("tests.engine.probe:restless()")
+    visitor = server.visitor()
+    with held(server, "hang", 4) as hanging:
+        answers = [visitor.get("/") for _ in range(3)]
+        assert [answer.status for answer in answers] == [503] * 3
+        for path in ("/healthz", "/static/style.css"):
+            assert visitor.get(path).status == 200
+    assert hanging
+    assert visitor.count() == 1
+
+
+def test_streams_hold_no_place(start_server: StartServer) -> None:
+    server = start_server("tests.engine.probe:restless()")
+    with held(server, "stream", 8) as streams:
+        for stream in streams:
+            assert b"begun" in stream.recv(2**16)
+        assert server.visitor().count() == 1
+
+
+def test_a_view_that_fails_gives_its_place_back(start_server: StartServer) -> None:
+    visitor = start_server(PROBE).visitor()
+    assert [visitor.get("/fail").status for _ in range(10)] == [500] * 10
+    assert visitor.count() == 1
+
+
+def test_a_stop_waits_for_a_request_that_has_begun(start_server: StartServer) -> None:
+    server = start_server(PROBE)
+    with connect(server) as begun:
+        begun.sendall(VISIT)
+        assert answer_on(begun)[0] == 200
+        begun.sendall(HEAD + b"Content-Length: 3\r\n\r\n")
+        stopping = Thread(target=server.stop)
+        stopping.start()
+        while stopping.is_alive() and "Handling signal: term" not in "".join(
+            server.log
+        ):
+            Event().wait(0.01)
+        begun.sendall(b"abc")
+        assert answer_on(begun) == (200, b'{"bytes":3}\n')
+        stopping.join()
+    assert server.process.returncode == 0
