@@ -63,6 +63,7 @@ def on_starting(server):  # type: ignore[no-untyped-def] # gunicorn has no types
 
 
 def post_worker_init(worker):  # type: ignore[no-untyped-def]
-    """Cut off clients that stall."""
-    extensions = getattr(worker.app.wsgi(), "extensions", {})
-    extensions["guard"](worker.sockets)
+    """Wait for no client without end, unless the app is one that does not know how."""
+    guard = getattr(worker.app.wsgi(), "extensions", {}).get("guard")
+    if guard:
+        guard(worker.sockets)
