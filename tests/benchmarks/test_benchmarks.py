@@ -1,17 +1,23 @@
 """The benchmark's rounds, and its report of what they have found."""
 
 import json
+import os
+import subprocess
+import sys
 from copy import deepcopy
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from benchmarks import charts, growth, report, run
-from benchmarks.apps import INCR, OURS
+from benchmarks.apps import INCR, OURS, PEERS
 from benchmarks.candidate import Candidate
 from benchmarks.goals import GOALS, Goal, profiles, row
+from benchmarks.machine import cpu_time
 from benchmarks.rounds import ROUNDS, Measure, in_turns, ratio
 from tests.conftest import ROOT
+from tests.waiting import wait_until
 
 RESULTS = json.loads((ROOT / "benchmarks/results.json").read_text())
 
@@ -87,6 +93,47 @@ def test_a_visit_that_was_not_counted_or_twice_is_noticed(counted: int) -> None:
 
     with pytest.raises(AssertionError, match=f"100 answers, but {counted}"):
         Liar().count(["cookie"], 1, connections=8)
+
+
+LOOPED = """
+from flask import Flask, session
+
+app = Flask(__name__)
+app.secret_key = "a-secret-of-this-test"
+
+@app.get("/")
+def index():
+    session["views"] = session.get("views", 0) + {step}
+    return {{"views": session["views"]}}
+"""
+
+
+@pytest.mark.parametrize(("kind", "step"), [("new", 1), ("new", 2), ("known", 0)])
+def test_the_loop_checks_what_it_visits(kind: str, step: int, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(LOOPED.format(step=step))
+    done = subprocess.run(
+        [sys.executable, "-m", "visit_loop", "/", kind],
+        check=False,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(PEERS)},
+        capture_output=True,
+        text=True,
+    )
+    if step == 1:
+        assert float(done.stdout) > 0, done.stderr
+    else:
+        assert "visits counted instead of" in done.stderr
+
+
+def test_the_cpu_time_of_a_process_is_also_its_childrens() -> None:
+    before = cpu_time(os.getpid())
+    burn = "while True: pass"
+    with subprocess.Popen([sys.executable, "-c", burn]) as child:
+        try:
+            wait_until(lambda: cpu_time(child.pid) >= 0.1)
+            assert cpu_time(os.getpid()) > before + 0.05
+        finally:
+            child.kill()
 
 
 def test_what_fails_is_told_and_tried_once_more() -> None:
