@@ -43,7 +43,7 @@ TYPED = {
     "make test     # the tests": "docs/test_first_minutes.py",
     "heroku create": "test_heroku_is_told_what_it_needs",
     "echo 'granian": "servers/test_granian.py",
-    "echo 'flask-login": "docs/test_recipes.py",
+    "echo 'psycopg": "docs/test_recipes.py",
     "docker build": "deploy/test_image.py",
     "sudo apt install": "deploy/test_own_server.py",
     "cd /srv/app\nsudo sh": "deploy/test_own_server.py",
