@@ -9,7 +9,7 @@ import os
 from app import create_app as create_visit_counter
 from app.sessions import session
 from app.settings import load_settings
-from app.web.storage import open_storage
+from app.web import open_storage
 from breaks import BREAKS
 from flask import Flask
 

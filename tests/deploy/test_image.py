@@ -235,15 +235,12 @@ def test_slow_clients_stop_nobody(start: Callable[[], Container], what: str) -> 
 
 @pytest.mark.usefixtures("commands")
 def test_flask_check_runs_in_it(podman: Podman, env: Path) -> None:
-    check = ["flask", "check", "--format", "json"]
-    status, output = try_in(podman, env, *check)
+    status, output = try_in(podman, env, "flask", "check")
     assert status == 0, output
-    found = {row["subject"]: row["status"] for row in json.loads(output)}
-    assert found["APP_ENV"] == "ok"
-    assert "error" not in found.values()
-    status, output = try_in(podman, env, *check, SECRET="short")
+    assert re.search("^ok +APP_ENV +production$", output, re.MULTILINE)
+    status, output = try_in(podman, env, "flask", "check", SECRET="short")
     assert status == 1
-    assert json.loads(output)[0]["subject"] == "SECRET"
+    assert output.startswith("SECRET is too short ")
 
 
 @pytest.mark.usefixtures("commands")

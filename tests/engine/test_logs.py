@@ -1,5 +1,6 @@
 """Logs: one line per event, in logfmt, and never a secret."""
 
+import json
 import logging
 import os
 import re
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from app.web.logs import LogfmtFormatter, logfmt
 from dotenv import dotenv_values
-from flask import Flask
+from flask import Flask, request
 from flask.testing import FlaskClient
 
 from tests.engine.conftest import PROJECT, Server, free_port
@@ -32,7 +33,8 @@ def test_a_record_tells_the_request_it_belongs_to(app: Flask) -> None:
             "created": 0.0,
         }
     )
-    with app.test_request_context(headers={"X-Request-ID": "abc-123"}):
+    with app.test_request_context():
+        request.environ["app.request_id"] = "abc-123"
         line = LogfmtFormatter().format(record)
     assert line == (
         "time=1970-01-01T00:00:00+00:00 level=info logger=shop request_id=abc-123"
@@ -77,23 +79,10 @@ def test_flask_run_serves_where_gunicorn_would(monkeypatch: pytest.MonkeyPatch) 
     assert dotenv_values(PROJECT / ".flaskenv")["FLASK_RUN_PORT"] == "8000"
 
 
-@pytest.mark.parametrize(
-    ("given", "kept"),
-    [("0123-ABC", True), ("a" * 200, True), ("a" * 201, False), ("a b", False)],
-)
-def test_a_request_id_is_kept_if_it_is_well_formed(
-    client: FlaskClient, given: str, kept: bool
-) -> None:
-    answer = client.get("/healthz", headers={"X-Request-ID": given})
-    returned = answer.headers["X-Request-ID"]
-    assert (returned == given) is kept
-    assert kept or re.fullmatch("[0-9a-f]{32}", returned)
-
-
 def test_the_access_log_tells_what_happened_and_no_secret(
     start_server: Callable[..., Server],
 ) -> None:
-    server = start_server()
+    server = start_server(TRUSTED_PROXIES="1")
     visitor = server.visitor()
     visitor.get("/?password=hunter2", **{"X-Request-ID": "abc-123"})
     visitor.get("/a%0Ab%20%22")
@@ -103,11 +92,11 @@ def test_the_access_log_tells_what_happened_and_no_secret(
         time.sleep(0.01)
     first, second = lines
     assert re.fullmatch(
-        r"time=20\S+\+00:00 level=info logger=gunicorn.access method=GET path=/ status=200"
-        r" duration_ms=[\d.]+ bytes=\d+ request_id=abc-123 client=127.0.0.1\n",
+        r"method=GET path=/ status=200 duration_ms=[\d.]+ bytes=\d+"
+        r" request_id=abc-123 client=127.0.0.1\n",
         first,
     )
-    assert " path=/a%0Ab%20%22 status=404 " in second
+    assert f"path={json.dumps('/a' + chr(10) + 'b ' + chr(34))} status=404" in second
     [cookie] = visitor.cookies
     assert cookie.value
     log = "".join(server.log)
@@ -123,7 +112,7 @@ def test_a_client_cannot_write_fields_into_its_line(
     server.visitor().get("/healthz", **{"X-Forwarded-For": forged})
     server.stop()
     [line] = access_lines(server)
-    assert line.endswith(" client=1.2.3.4%20status%3D500%20path%3D%2Fadmin\n")
+    assert line.endswith(f" client={json.dumps(forged)}\n")
 
 
 Start = Callable[[str, list[tuple[str, str]]], object]
@@ -152,7 +141,7 @@ def test_an_answer_that_is_not_the_apps_has_its_line_too(
     assert (answer.status, answer.text) == (204, "")
     server.stop()
     [line] = access_lines(server)
-    assert " method=GET path=/moved status=204 " in line
+    assert line.startswith("method=GET path=/moved status=204 ")
     assert "Traceback" not in "".join(server.log)
 
 
@@ -165,7 +154,7 @@ def test_an_exception_that_reaches_gunicorn_is_a_500_and_forges_no_line(
     assert answer.status == 500
     assert "Internal Server Error" in answer.text
     server.stop()
-    assert " method=GET path=/fails status=500 " in access_lines(server)[-1]
+    assert access_lines(server)[-1].startswith("method=GET path=/fails status=500 ")
     log = "".join(server.log)
     assert "\n  Traceback (most recent call last):\n    File " in log
     assert "\n  ValueError: a line\n" in log
@@ -173,4 +162,4 @@ def test_an_exception_that_reaches_gunicorn_is_a_500_and_forges_no_line(
 
 
 def access_lines(server: Server) -> list[str]:
-    return [line for line in server.log if " logger=gunicorn.access " in line]
+    return [line for line in server.log if line.startswith("method=")]

@@ -25,24 +25,25 @@ def server(start_server: StartServer, redis: Redis, redis_url: str) -> Server:
 def test_counts_in_memory_by_one_process_and_says_so(
     start_server: StartServer,
 ) -> None:
-    server = start_server(WEB_CONCURRENCY="4")
+    """Hosts such as Heroku set the number themselves."""
+    server = start_server(REDIS_URL="memory://", WEB_CONCURRENCY="4")
     visitor = server.visitor()
     assert [visitor.count() for _ in range(20)] == list(range(1, 21))
     assert "Sessions are kept in memory" in server.log[0]
 
 
 @pytest.mark.parametrize(
-    ("options", "more"),
-    [(["-w", "2"], ""), ([], "--workers=2")],
-    ids=["flag", "variable"],
+    ("options", "more", "number"),
+    [(["-w", "2"], "", "1"), ([], "--workers=2", "1"), ([], "", "2")],
+    ids=["flag", "variable", "setting"],
 )
 def test_several_processes_do_not_start_with_a_memory_each(
-    options: list[str], more: str
+    options: list[str], more: str, number: str
 ) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:0", *options],
         cwd=PROJECT,
-        env=os.environ | {"GUNICORN_CMD_ARGS": more},
+        env=os.environ | {"GUNICORN_CMD_ARGS": more, "WEB_CONCURRENCY": number},
         capture_output=True,
         text=True,
         check=False,

@@ -57,7 +57,7 @@ def test_all_that_production_lacks_is_said_at_once(
     status, output = start(baked, home, *command.split(), **settings)
     assert status == 1
     names = [line.split()[0] for line in output.splitlines()]
-    assert names == ["APP_ENV", "REDIS_URL", "SECRET", "WEB_THREADS"]
+    assert names == ["APP_ENV", "SECRET", "REDIS_URL", "WEB_THREADS"]
     assert output.startswith("APP_ENV is 'prod', so this counts as production; fix it ")
 
 

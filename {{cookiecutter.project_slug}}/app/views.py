@@ -4,7 +4,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from .sessions import session
-from .web.errors import prefers_html
+from .web import prefers_html
 
 bp = Blueprint("views", __name__)
 
@@ -12,7 +12,9 @@ bp = Blueprint("views", __name__)
 @bp.get("/")
 def index() -> ResponseReturnValue:
     """Count this visit, and show the count as a page or as JSON."""
-    views = session.increment("views")
+    # HEAD shows nobody the count, so it is no visit: monitors and link checkers send it.
+    is_visit = request.method != "HEAD"
+    views = session.increment("views") if is_visit else session.get("views", 0)
     if not prefers_html(request):
         return {"views": views}
     return render_template("index.html", views=views, ordinal=ordinal(views))

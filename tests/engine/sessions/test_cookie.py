@@ -9,7 +9,6 @@ import pytest
 from app import create_app
 from app.sessions import MemoryStorage, RedisStorage, ServerSideSessionInterface
 from app.sessions.signer import Signer
-from app.settings import Settings
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
@@ -124,17 +123,22 @@ def test_domain_and_partitioned_are_those_of_flasks_settings(
     assert {"Domain=example.com", "Partitioned"} <= set(cookie.split("; "))
 
 
-def test_a_domain_beside_the_host_prefix_stops_the_start(
-    make_client: Callable[..., FlaskClient], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SESSION_COOKIE_DOMAIN", "example.com"),
+        ("SESSION_COOKIE_PATH", "/shop"),
+        ("APPLICATION_ROOT", "/shop"),
+    ],
+)
+def test_what_the_host_prefix_excludes_stops_the_start(
+    make_client: Callable[..., FlaskClient], name: str, value: str
 ) -> None:
-    for_flask = Settings.for_flask
-
-    def with_domain(self: Settings) -> dict[str, Any]:
-        return {**for_flask(self), "SESSION_COOKIE_DOMAIN": "example.com"}
-
-    monkeypatch.setattr(Settings, "for_flask", with_domain)
-    with pytest.raises(SystemExit, match=r"SESSION_COOKIE_DOMAIN .* fix it with: "):
-        make_client(APP_ENV="", SECRET="0123456789abcdef0123456789abcdef")
+    client = make_client(APP_ENV="", SECRET="0123456789abcdef0123456789abcdef")
+    app = client.application
+    app.config[name] = value
+    with pytest.raises(SystemExit, match=r"(DOMAIN|PATH) is .* fix it with: "):
+        app.session_interface.check_cookie(app)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("secrets", ["a text of some length", [], [""], ["a", ""]])

@@ -51,12 +51,14 @@ class ServerSideSessionInterface(SessionInterface):
     def check_cookie(self, app: Flask) -> None:
         """Refuse to start, in one sentence, if browsers would refuse the cookie.
 
-        The prefix __Host- excludes a Domain (RFC 6265bis, 4.1.3.2).
+        The prefix __Host- excludes a Domain, and a Path other than / (RFC 6265bis, 4.1.3.2).
         """
-        name, domain = self.get_cookie_name(app), self.get_cookie_domain(app)
-        if domain and name.startswith("__Host-"):
+        name, path = self.get_cookie_name(app), self.get_cookie_path(app)
+        domain = self.get_cookie_domain(app)
+        if name.startswith("__Host-") and (domain or path != "/"):
+            wrong = f"DOMAIN is {domain!r}" if domain else f"PATH is {path!r}"
             raise SystemExit(
-                f"SESSION_COOKIE_DOMAIN is {domain!r}, so browsers would refuse the "
+                f"SESSION_COOKIE_{wrong}, so browsers would refuse the "
                 f"cookie {name}; fix it with: SESSION_COOKIE_NAME = '__Secure-session'"
             )
 

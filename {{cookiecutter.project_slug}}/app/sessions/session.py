@@ -89,6 +89,11 @@ class Session(SessionMixin):
         self._use().renew()
 
     @property
+    def used(self) -> bool:
+        """Whether the data was used; `accessed` is also true if anybody has looked."""
+        return self._used
+
+    @property
     def new(self) -> bool:  # type: ignore[override]
         """Whether there is no session yet, as far as is known."""
         return self._use().state is State.ABSENT

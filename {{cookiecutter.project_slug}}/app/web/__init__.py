@@ -1,1 +1,86 @@
-"""What every answer of the app gets: settings, errors, headers, protection, logs."""
+"""What every answer of the app gets: README.md says what, and in which file."""
+
+import logging
+import secrets
+
+from flask import Flask
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from ..sessions import MemoryStorage, RedisStorage, Storage, StorageUnavailable
+from ..sessions.storage.connect import connect
+from . import check, errors, headers, health, logs, places, protection
+from .environment import RANDOM_TEXT, Settings, command_to_set
+from .errors import prefers_html, show_error
+from .protection import allow_cross_site
+
+__all__ = ["allow_cross_site", "init_app", "prefers_html", "show_error"]
+
+log = logging.getLogger(__name__)
+
+
+def init_app(app: Flask, settings: Settings, storage: Storage | None = None) -> None:
+    """Set the app up; raise ConfigurationError if a setting is wrong.
+
+    Sessions are kept in `storage`, or else where REDIS_URL says.
+    """
+    settings.refuse_errors(own_storage=storage is not None)
+    logs.configure(settings["LOG_LEVEL"])
+    if not settings["SECRET"]:
+        settings["SECRET"] = secrets.token_urlsafe(48)
+        log.warning(
+            "SECRET is not set, so all cookies become invalid when the server stops; "
+            f"keep one with: echo SECRET=dev-{RANDOM_TEXT} >> .env"
+        )
+    if storage is None:
+        storage = open_storage(settings)
+    app.extensions["session_storage"] = storage
+    app.config |= settings
+    app.config |= {
+        "TRUSTED_HOSTS": None,  # Flask's own check would refuse health checks, too
+        "SECRET_KEY": settings["SECRET"],
+        "SECRET_KEY_FALLBACKS": settings["SECRET_FALLBACKS"],
+        # With the prefix, browsers require Secure and Path=/ (RFC 6265bis).
+        "SESSION_COOKIE_NAME": "__Host-session" if settings.production else "session",
+        "SESSION_COOKIE_SECURE": settings.production,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSIONS_IN_MEMORY": isinstance(storage, MemoryStorage),
+        "MAX_CONTENT_LENGTH": 1024 * 1024,  # bytes
+    }
+    app.register_error_handler(HTTPException, errors.show_error)
+    app.logger.addFilter(errors.is_no_outage)
+    app.before_request(protection.checks(settings))
+    app.register_blueprint(health.bp)
+    check.init_app(app, settings)
+    # Each wraps those before it: the last one sees a request first, and its answer last.
+    places.init_app(app, settings["WEB_THREADS"])
+    if proxies := settings["TRUSTED_PROXIES"]:
+        # Some proxies add an address but no scheme, so only the nearest one's counts.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=1)  # type: ignore[method-assign]
+    app.wsgi_app = headers.add(app.wsgi_app, settings)  # type: ignore[method-assign]
+
+
+def open_storage(settings: Settings) -> Storage:
+    """Return the storage that REDIS_URL names; in development, warn if it is away."""
+    if settings["REDIS_URL"] in ("", "memory://"):
+        command = command_to_set("REDIS_URL", "redis://127.0.0.1:6379/0")
+        log.warning(
+            "Sessions are kept in memory, by one process, and are lost when it stops; "
+            f"keep them in Redis with: {command}"
+        )
+        return MemoryStorage()
+    client = connect(
+        settings["REDIS_URL"],
+        connections=settings["WEB_THREADS"],
+        verify=bool(settings["REDIS_TLS_VERIFY"]),
+        ca_cert=settings["REDIS_CA_CERT"],
+    )
+    storage = RedisStorage(client)
+    try:
+        # Not in production, where Redis may be away for a moment while an app starts.
+        if not settings.production:
+            storage.ping()
+    except StorageUnavailable as error:
+        finding = check.explain(error, storage, production=False)
+        log.warning("%s %s", finding.subject, finding.advice)
+    return storage

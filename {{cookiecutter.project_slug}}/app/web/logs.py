@@ -2,45 +2,51 @@
 
 import json
 import logging
-import random
 import re
 import sys
 from datetime import UTC, datetime
 from textwrap import indent
-from typing import Any
 
 import click
 from flask import has_request_context, request
 
-REQUEST_ID = re.compile(r"[A-Za-z0-9+/=._-]{1,200}")
 PLAIN = re.compile(r"[!#-<>-~]+")  # needs no quotes: it has no space, quote or =
+STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime"}
 
 
 class LogfmtFormatter(logging.Formatter):
-    """Formats a record as `time=… level=… logger=… request_id=… message=…`."""
+    """Formats a record as `time=… level=… logger=… request_id=… message=…`.
+
+    What a call gives as `extra` follows, then the lines of an exception or a stack.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
+        given = vars(record).items()
         line = logfmt(
             time=datetime.fromtimestamp(record.created, UTC).isoformat(),
             level=record.levelname.lower(),
             logger=record.name,
-            request_id=request_id(request.environ) if has_request_context() else None,
+            request_id=request.environ.get("app.request_id")
+            if has_request_context()
+            else None,
             message=record.getMessage(),
+            **{name: value for name, value in given if name not in STANDARD},
         )
-        if record.exc_info:
-            # Indented, so that no line of an exception's text can pass for an event.
-            line += "\n" + indent(self.formatException(record.exc_info), "  ")
-        return line
+        more = [self.formatException(record.exc_info)] if record.exc_info else []
+        if record.stack_info:
+            more.append(self.formatStack(record.stack_info))
+        # Indented, so that no line of an exception's text can pass for an event.
+        return "\n".join([line, *(indent(text, "  ") for text in more)])
 
 
 def configure(level: str) -> None:
     """Log events of this level and above, where hosts collect them."""
-    # There, a `flask` command prints its own results.
+    # A `flask` command prints its results to stdout, so its log goes to stderr.
     in_command = click.get_current_context(silent=True)
     handler = logging.StreamHandler(sys.stderr if in_command else sys.stdout)
     handler.setFormatter(LogfmtFormatter())
     logging.basicConfig(level=level, handlers=[handler])
-    # As users of `flask run` know it: its address on a line of its own.
+    # Print the address on a line of its own, as `flask run` does.
     logging.getLogger("werkzeug").propagate = False
 
 
@@ -53,13 +59,3 @@ def logfmt(**fields: object) -> str:
 def quoted(text: str) -> str:
     """Quote the text if needed, so that one event stays one line."""
     return text if PLAIN.fullmatch(text) else json.dumps(text)
-
-
-def request_id(environ: dict[str, Any]) -> str:
-    """Return the proxy's X-Request-ID if it is well-formed, otherwise a new one."""
-    if "app.request_id" not in environ:
-        given = environ.get("HTTP_X_REQUEST_ID", "")
-        if not REQUEST_ID.fullmatch(given):
-            given = f"{random.getrandbits(128):032x}"  # it need not be secret
-        environ["app.request_id"] = given
-    return str(environ["app.request_id"])

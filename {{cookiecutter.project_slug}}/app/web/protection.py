@@ -1,25 +1,34 @@
 """Refuses requests that visitors of the app's own pages never send."""
 
-from functools import partial
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from flask import Flask, abort, request
-from werkzeug.sansio.utils import host_is_trusted
+from flask import abort, current_app, redirect, request
+from flask.typing import ResponseReturnValue
+from werkzeug.wsgi import host_is_trusted  # type: ignore[attr-defined]
 
-from ..settings import Settings
+from .environment import Settings
 
-
-def init_app(app: Flask, settings: Settings) -> None:
-    """Check each request, before anything is redirected to the host that it names."""
-    if settings.trusted_hosts:
-        app.before_request(partial(refuse_other_hosts, settings.trusted_hosts))
-    app.before_request(refuse_other_sites)
+View = TypeVar("View", bound=Callable[..., Any])
 
 
-def refuse_other_hosts(hosts: list[str]) -> None:
-    """Answer 400 if the request is for another host; health checks come from inside."""
-    trusted = host_is_trusted(request.host.lower(), hosts)
-    if not trusted and request.blueprint != "health":
-        abort(400, "This app is not served under that host name.")
+def checks(settings: Settings) -> Callable[[], ResponseReturnValue | None]:
+    """Return what checks a request, before it is redirected to the host that it names."""
+    hosts = settings["TRUSTED_HOSTS"]
+    to_https = settings.production and settings["TRUSTED_PROXIES"]
+
+    def check() -> ResponseReturnValue | None:
+        if request.blueprint != "health":  # health checks come from inside
+            if not host_is_trusted(request.host.lower(), hosts):
+                abort(400, "This app is not served under that host name.")
+            scheme = request.headers.get("X-Forwarded-Proto") if to_https else None
+            if scheme and not request.is_secure:
+                return redirect(request.url.replace("http://", "https://", 1), 308)
+        if request.method not in ("GET", "HEAD", "OPTIONS", "TRACE"):
+            refuse_other_sites()
+        return None
+
+    return check
 
 
 def refuse_other_sites() -> None:
@@ -28,13 +37,20 @@ def refuse_other_sites() -> None:
     Browsers say so in Sec-Fetch-Site, older ones in Origin; a page's script can set
     neither. A client that sends neither is not a browser, so it has no visitor's cookies.
     """
-    if request.environ["REQUEST_METHOD"] in ("GET", "HEAD", "OPTIONS", "TRACE"):
-        return
-    site = request.headers.get("Sec-Fetch-Site")
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if site is not None:
         allowed = site in ("same-origin", "none")
     else:
-        origin = request.headers.get("Origin")
         allowed = origin is None or origin.partition("://")[2] == request.host
-    if not allowed:
+    view = current_app.view_functions.get(request.endpoint or "")
+    if not (allowed or hasattr(view, "allow_cross_site")):
         abort(403, "This request came from another site.")
+
+
+def allow_cross_site(view: View) -> View:
+    """Let pages of other sites post to this view (SAML, OIDC's form_post, webhooks).
+
+    Put it under the route. Such requests come without the session's cookie (SameSite).
+    """
+    view.allow_cross_site = True  # type: ignore[attr-defined]
+    return view

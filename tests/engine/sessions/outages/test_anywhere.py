@@ -63,9 +63,9 @@ def in_the_page_of_an_error(app: Flask) -> str:
     return "/nowhere"
 
 
-def in_the_page_of_a_bug(app: Flask) -> str:
-    app.register_error_handler(500, lambda error: str(get_flashed_messages()))
-    return "/fail"
+def in_what_every_page_shows(app: Flask) -> str:
+    app.context_processor(lambda: {"user": session["a"]})
+    return "/"
 
 
 def before_the_request(app: Flask) -> str:
@@ -76,24 +76,6 @@ def before_the_request(app: Flask) -> str:
 def after_the_request(app: Flask) -> str:
     app.after_request(lambda response: session.get("b", response))
     return "/healthz"
-
-
-def at_its_end(app: Flask) -> str:
-    app.teardown_request(lambda _: session.get("a"))
-    return "/plain"
-
-
-def at_its_end_among_others(app: Flask) -> str:
-    """Flask 3.2 raises such a group when several teardown functions have failed."""
-
-    def fail(_: object) -> None:
-        try:
-            session.get("a")
-        except StorageUnavailable as error:
-            raise ExceptionGroup("errors", [ValueError(), error]) from None
-
-    app.teardown_request(fail)
-    return "/plain"
 
 
 def when_it_is_saved(app: Flask) -> str:
@@ -113,11 +95,9 @@ def when_flask_login_looks(app: Flask) -> str:
         in_a_view,
         in_a_template,
         in_the_page_of_an_error,
-        in_the_page_of_a_bug,
+        in_what_every_page_shows,
         before_the_request,
         after_the_request,
-        at_its_end,
-        at_its_end_among_others,
         when_it_is_saved,
         when_flask_login_looks,
     ],
@@ -141,6 +121,16 @@ def test_a_failure_anywhere_is_a_503_and_no_error_of_the_app(
         assert answer.json == {"error": "Service Unavailable"}
     outages = [r for r in caplog.records if "StorageUnavailable" in str(r.exc_info)]
     assert outages == []
+
+
+def test_the_page_of_a_bug_that_uses_the_session_is_a_503(
+    app: Flask, storage: FragileStorage
+) -> None:
+    app.context_processor(lambda: {"user": session["a"]})
+    client = visitor_when_it_goes_away(app, storage)
+    assert client.get("/fail").status_code == 500
+    answer = client.get("/fail", headers=BROWSER)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
 
 
 def test_pages_that_do_not_need_the_session_do_not_notice(

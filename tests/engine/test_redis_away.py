@@ -5,7 +5,7 @@ from html import unescape
 import pytest
 from app import create_app
 from app.sessions import MemoryStorage, RedisStorage, StorageUnavailable
-from app.web.storage import explain
+from app.web.check import explain
 from redis import Redis
 
 from tests.engine.conftest import free_port
@@ -27,7 +27,7 @@ def test_development_says_at_the_start_that_redis_is_away(
     away: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     create_app()
-    [message] = [r.getMessage() for r in caplog.records if r.name == "app.web.storage"]
+    [message] = [r.getMessage() for r in caplog.records if r.name == "app.web"]
     assert message.startswith("REDIS_URL names a Redis that cannot be used (")
     assert f"{away}. Connection refused" in message
     assert message.endswith(f"; fix it with: {COMMAND}")
@@ -92,9 +92,9 @@ def test_what_fixes_it_depends_on_the_reason(
     outage = StorageUnavailable(reason)
     finding = explain(outage, RedisStorage(redis), production=production)
     assert finding.command.startswith(command)
-    assert reason in str(finding)
+    assert reason in finding.advice
 
 
 def test_of_a_storage_of_your_own_only_the_reason_is_known() -> None:
     finding = explain(StorageUnavailable("full"), MemoryStorage(), production=False)
-    assert str(finding) == "storage full"
+    assert (finding.subject, finding.advice) == ("storage", "full")
