@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Callable, Collection, Mapping
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -302,6 +303,51 @@ def test_a_rotated_secret_logs_nobody_out(
     assert counted == {"views": 1}
     assert visit(new, rotated, "") == ({"views": 2}, new)
     assert visit(old, rotated, "")[0] == {"views": 1}
+
+
+def test_a_secret_is_rotated_in_three_steps_while_two_releases_run_side_by_side(
+    make_client: Callable[..., FlaskClient],
+) -> None:
+    """In each step, visitors come to the old release and to the new one by turns."""
+    old, new = "dev-the-first-secret-of-them-all", "dev-the-next-secret-of-them-all"
+    releases = [(old, ""), (old, new), (new, old), (new, "")]
+    apps = [
+        make_client(SECRET=secret, SECRET_FALLBACKS=fallbacks).application
+        for secret, fallbacks in releases
+    ]
+    first_cookie = visit(apps[0], "")[1]  # from before the new secret is known
+    for step in pairwise(apps):
+        for app, other in step, step[::-1]:
+            cookie = visit(app, "")[1]
+            for views, release in enumerate([other, app, other], start=2):
+                assert visit(release, cookie) == (views, cookie)
+        if step[1] is not apps[3]:
+            assert [visit(app, first_cookie)[1] for app in step] == [first_cookie] * 2
+    # The last step is for when the old secret's cookies are all past their lifetime.
+    assert visit(apps[3], first_cookie)[0] == 1
+
+
+def visit(app: Flask, cookie: str) -> tuple[int, str]:
+    """Return the count that someone with this cookie is told, and the cookie after it."""
+    client = app.test_client()
+    if cookie:
+        client.set_cookie("session", cookie)
+    return client.get("/").json["views"], cookie_of(client)  # type: ignore[index]
+
+
+def test_a_secure_cookie_over_http_is_logged_once(
+    make_client: Callable[..., FlaskClient], caplog: pytest.LogCaptureFixture
+) -> None:
+    client = make_client(APP_ENV="", SECRET="0123456789abcdef0123456789abcdef")
+    client.get("/", base_url="https://localhost")
+    client.post("/reset")  # over http, but this cookie is not to be kept
+    assert caplog.messages == []
+    for _ in range(3):
+        visitor = client.application.test_client()
+        visitor.get("/")
+        assert cookie_of(visitor, "__Host-session") not in caplog.text
+    [message] = caplog.messages
+    assert "TRUSTED_PROXIES" in message
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,19 @@
 """The session is saved before the response ends, and shared caches do not store it."""
 
+from pathlib import Path
+
 import pytest
 from app.sessions import session
-from flask import Response, abort, stream_with_context
+from flask import Response, abort, send_file, stream_with_context
 
-from tests.engine.sessions.conftest import Browser, clear, contents, put
+from tests.engine.sessions.conftest import (
+    Action,
+    Browser,
+    clear,
+    contents,
+    put,
+    regenerate,
+)
 
 
 def test_what_changed_before_a_view_failed_is_saved(browser: Browser) -> None:
@@ -38,6 +47,44 @@ def test_a_stream_reads_the_session(browser: Browser) -> None:
 
     browser.do(put(a=1))
     assert browser.request(stream).text == "11"
+
+
+@pytest.mark.parametrize(
+    ("start", "counted"),
+    [
+        (lambda: None, "56"),
+        (lambda: session["n"], "56"),
+        (lambda: session.increment("n"), "67"),
+        (regenerate, "56"),
+        (lambda: [clear(), session.update(a=1)], "12"),
+        (lambda: [clear(), session.increment("n", 7)], "89"),
+    ],
+)
+def test_a_stream_counts_in_a_session_that_there_is(
+    browser: Browser, start: Action, counted: str
+) -> None:
+    def stream() -> Response:
+        start()
+        return Response(stream_with_context(str(session.increment("n")) for _ in "12"))
+
+    browser.do(put(n=4))
+    assert browser.request(stream).text == counted
+    assert browser.do(lambda: session["n"]) == int(counted[-1])
+
+
+@pytest.mark.parametrize("start", [lambda: None, lambda: [put(a=1)(), clear()]])
+def test_a_stream_cannot_count_for_who_has_no_session(
+    browser: Browser, calls: list[str], start: Action
+) -> None:
+    """It would make one that nobody has a cookie for."""
+
+    def stream() -> Response:
+        start()
+        return Response(stream_with_context(str(session.increment("n")) for _ in "1"))
+
+    with pytest.raises(RuntimeError, match="use it before the stream begins"):
+        browser.request(stream)
+    assert calls == []
 
 
 @pytest.mark.parametrize("with_session", [False, True])
@@ -85,6 +132,39 @@ def test_a_views_own_cache_control_is_kept_but_no_shared_cache_may_store(
     answer = browser.request(own)
     assert answer.headers["Cache-Control"] == sent
     assert answer.headers.getlist("Vary") == ["Accept, cookie"]
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "status"),
+    [
+        ("GET", {}, 200),
+        ("HEAD", {}, 200),
+        ("GET", {"Range": "bytes=0-1"}, 206),
+        ("GET", {"If-None-Match": '"etag"'}, 304),
+    ],
+)
+def test_a_file_sent_after_a_login_check_is_private(
+    browser: Browser,
+    tmp_path: Path,
+    method: str,
+    headers: dict[str, str],
+    status: int,
+) -> None:
+    """send_file says no-cache, with which shared caches may keep what they get."""
+
+    def send() -> Response:
+        assert session["user"] == 7
+        session["downloads"] = 1
+        return send_file(tmp_path / "a.txt", conditional=True, etag="etag")
+
+    (tmp_path / "a.txt").write_text("secret")
+    browser.do(put(user=7))
+    browser.app.config["ACTIONS"].append(send)
+    answer = browser.client.open("/do", method=method, headers=headers)
+    assert answer.status_code == status
+    assert answer.headers["Cache-Control"] == "no-cache, private"
+    assert "Cookie" in answer.vary
+    answer.close()
 
 
 def test_vary_is_added_to_the_views_own(browser: Browser) -> None:

@@ -43,6 +43,16 @@ def test_does_what_flasks_own_session_does_as_a_dict(browser: Browser) -> None:
     assert browser.do(contents) == {}
 
 
+def test_has_no_public_names_but_a_mappings_and_its_own(browser: Browser) -> None:
+    def names() -> list[str]:
+        own = session._get_current_object()  # type: ignore[attr-defined]
+        return [name for name in dir(own) if not name.startswith("_")]
+
+    mapping = {name for name in dir(dict) if not name.startswith("_")} - {"fromkeys"}
+    own = {"increment", "regenerate", "new", "modified", "permanent", "accessed"}
+    assert {*browser.do(names)} == mapping | own
+
+
 def test_a_key_that_was_set_and_then_deleted_is_gone(browser: Browser) -> None:
     browser.do(put(a=1, b=2))
 

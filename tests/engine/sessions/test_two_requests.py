@@ -2,6 +2,7 @@
 
 import pytest
 from app.sessions import SessionEnded, Storage, session
+from flask import flash, get_flashed_messages
 
 from tests.engine.sessions.conftest import (
     Action,
@@ -24,6 +25,34 @@ def test_removing_the_last_key_keeps_what_another_request_added(
     tab = browser.twin()
     assert "Set-Cookie" not in browser.request(empty).headers
     assert browser.do(contents) == {"b": 2}
+
+
+@pytest.mark.parametrize(
+    ("other", "kept"),
+    [
+        (lambda: session.update(cart=["book"]), {"cart": ["book"]}),
+        (lambda: session.increment("n"), {"n": 1}),
+        (lambda: [clear(), session.update(user=7)], {"user": 7}),
+        (lambda: [regenerate(), session.update(user=7)], {"user": 7}),
+    ],
+    ids=["cart", "count", "clear and log in", "regenerate and log in"],
+)
+@pytest.mark.parametrize("when", ["before it reads", "after it has read"])
+def test_showing_the_last_flash_costs_another_request_nothing(
+    browser: Browser, other: Action, kept: dict[str, object], when: str
+) -> None:
+    """The session holds only a flash, which one tab shows while the other changes it."""
+
+    def change() -> None:
+        if when == "after it has read":
+            session.get("user")
+        assert tab.do(get_flashed_messages) == ["Saved."]
+        other()
+
+    browser.do(lambda: flash("Saved."))
+    tab = browser.twin()
+    browser.do(change)
+    assert browser.do(contents) == kept
 
 
 def test_regenerate_keeps_what_others_wrote_meanwhile(

@@ -3,11 +3,14 @@
 import datetime
 import logging
 import uuid
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from app import create_app
 from app.sessions import RedisStorage, Storage, session
+from flask import flash, get_flashed_messages, request
+from flask.json.tag import JSONTag
 from markupsafe import Markup
 from redis import Redis
 
@@ -50,6 +53,46 @@ def test_keeps_values_as_they_are(browser: Browser, value: object) -> None:
     browser.do(lambda: kept.append(session["value"]))
     assert kept == [value]
     assert type(kept[0]) is type(value)
+
+
+def test_keeps_half_a_character_from_a_clients_json(browser: Browser) -> None:
+    """It is valid JSON, though no valid Unicode."""
+
+    def say() -> None:
+        session.update(name=request.json["name"])
+        flash(session["name"])
+
+    browser.app.config["ACTIONS"].append(say)
+    body = r'{"name": "\ud83d"}'
+    answer = browser.client.post("/do", data=body, content_type="application/json")
+    assert answer.status_code == 200
+    assert browser.do(lambda: session["name"]) == "\ud83d"
+    assert browser.do(get_flashed_messages) == ["\ud83d"]
+
+
+def test_keeps_other_types_by_tags_where_flask_has_them_registered(
+    browser: Browser,
+) -> None:
+    class TagDecimal(JSONTag):
+        key = " decimal"
+
+        def check(self, value: object) -> bool:
+            return isinstance(value, Decimal)
+
+        def to_json(self, value: object) -> str:
+            return str(value)
+
+        def to_python(self, value: str) -> Decimal:
+            return Decimal(value)
+
+    serializer = browser.app.session_interface.serializer  # type: ignore[attr-defined]
+    serializer.register(TagDecimal, index=0)
+    try:
+        browser.do(put(price=Decimal("1.10")))
+        assert browser.do(lambda: str(session["price"] + 1)) == "2.10"
+        assert browser.do(lambda: session.modified) is False
+    finally:
+        del serializer.tags[" decimal"], serializer.order[0]
 
 
 @pytest.mark.parametrize(

@@ -133,8 +133,8 @@ class Session(SessionMixin):
 
     def _save(self) -> None:
         """Write what has changed: all of it, or nothing and a TypeError. Works only once."""
-        if self._used and not self._saved:
-            self._saved = True
+        first, self._saved = not self._saved, True
+        if first and self._used:
             self._record.commit(self._changes())
 
     def _use(self) -> Record:

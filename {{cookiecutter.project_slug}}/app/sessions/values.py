@@ -20,7 +20,7 @@ def encode(key: str, value: Any, read: str | None = None) -> str:
     """
     try:
         text = spelled(value)
-    except (TypeError, ValueError, RecursionError) as error:
+    except Exception as error:  # what the values' own methods raise is not known
         if read is not None and respelled(read) is None:
             return read
         raise TypeError(f"session[{key!r}] cannot be stored: {error}") from error
@@ -38,7 +38,7 @@ def spelled(value: Any) -> str:
 
 def respelled(text: str) -> str | None:
     """Return how we would write what this text stands for; None if we could not."""
-    with suppress(TypeError, ValueError, RecursionError):
+    with suppress(Exception):
         return spelled(serializer.loads(text))
     return None
 
