@@ -45,10 +45,10 @@ engine: .venv/ready ## Test the default project and its engine (ONLY=sessions/te
 	@rm -rf $(OUT) && mkdir -p $(OUT)
 	@$(BAKE)
 	@cp -R tests/engine $(OUT)/visit-counter/tests/
-	@$(if $(ONLY),,cd $(OUT)/visit-counter && "$(CURDIR)/$(BIN)/python" -m mypy \
-		--config-file tests/engine/mypy.ini)
 	@cd $(OUT)/visit-counter && \
 		"$(CURDIR)/$(BIN)/python" -m pytest tests/$(if $(ONLY),engine/$(ONLY))
+	@$(if $(ONLY),,cd $(OUT)/visit-counter && "$(CURDIR)/$(BIN)/python" -m mypy \
+		--config-file tests/engine/mypy.ini)
 
 pythons: .venv/ready ## Test the project and its engine on each Python from 3.11 to 3.15
 	@$(BIN)/python -m pytest tests/pythons
