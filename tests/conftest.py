@@ -139,7 +139,7 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=1200,
+        timeout=600,
     )
     return done.returncode, done.stdout
 

@@ -94,8 +94,8 @@ IN_THE_APP = {
         "test_idle_connections_that_were_swallowed_cost_one_time_out",
     ),
     "40 clients send a byte at a time": (
-        "nothing: a request gets a thread once it is complete",
-        "test_the_slow_stop_nobody",
+        "nothing: a request gets a place once it is complete",
+        "test_slow_clients_do_not_delay_others",
     ),
     "the app is killed": (
         "the count goes on when it is started again",

@@ -27,7 +27,7 @@ app/__init__.py app/settings.py app/views.py
 app/static/favicon.svg app/static/style.css
 app/templates/base.html app/templates/error.html app/templates/index.html
 deploy/app.service deploy/app.socket deploy/nginx.conf
-docs/deploy.md docs/login.md docs/moving.md docs/operations.md docs/sessions.md
+docs/deploy.md docs/forms.md docs/login.md docs/moving.md docs/operations.md docs/sessions.md
 docs/storage.md
 tests/__init__.py tests/conftest.py tests/storage_contract.py tests/test_cookie.py
 tests/test_server.py tests/test_settings.py tests/test_storage.py tests/test_views.py

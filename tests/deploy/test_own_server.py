@@ -57,7 +57,7 @@ def visit(seen):
     cookie = ""
     while len(seen) < 50 or not done.is_set():
         connection = http.client.HTTPSConnection("127.0.0.1", 8443, context=context)
-        connection.request("GET", "/", headers={"Cookie": cookie})
+        connection.request("GET", "/", headers={"Cookie": cookie, "Host": "example.com"})
         answer = connection.getresponse()
         body = answer.read()
         cookie = answer.headers.get("Set-Cookie", cookie).partition(";")[0]
@@ -156,6 +156,7 @@ def machine(
     (context / "Dockerfile").write_text(BUILD.format(commands=f"{clone} && {make}"))
     podman("build", "--tag=own-server", context)
     machine = Machine(podman)
+    machine.type_in(block(project, "redis-cli config"))
     machine.type_in(block(project, "cd /srv/app\nsudo sh"))
     machine.type_in(TLS)
     yield machine
@@ -169,6 +170,24 @@ def status_by_https(machine: Machine, options: str, path: str = "/") -> str:
         f" --output /dev/null --write-out '%{{http_code}}' {options}"
         f" https://example.com:8443{path}"
     )
+
+
+def test_a_redis_that_is_killed_does_not_bring_back_an_ended_session(
+    machine: Machine,
+) -> None:
+    jar = "--cookie-jar /tmp/jar --cookie /tmp/jar"
+    assert status_by_https(machine, jar) == "200"
+    machine.type_in("cp /tmp/jar /tmp/thief && redis-cli save")
+    assert status_by_https(machine, f"{jar} --request POST", "/reset") == "303"
+    keys = "redis-cli keys 'session:*' | sort"
+    before, pid = machine.type_in(keys), machine.type_in("pidof redis-server")
+    machine.type_in(f"kill -9 {pid}")  # systemd starts it again
+    wait_until(lambda: "PONG" in machine.attempt("redis-cli ping")[1])
+    assert machine.type_in("pidof redis-server") != pid
+    assert machine.type_in(keys) == before
+    limits = machine.type_in("redis-cli config get 'maxmemory*'").split()
+    assert {"104857600", "volatile-lru"} <= set(limits)
+    assert status_by_https(machine, "") == "200"
 
 
 def test_systemd_finds_no_fault_with_the_units(machine: Machine) -> None:

@@ -43,7 +43,11 @@ TYPED = {
     "make test     # the tests": "docs/test_first_minutes.py",
     "heroku create": "test_heroku_is_told_what_it_needs",
     "echo 'granian": "servers/test_granian.py",
-    "echo 'flask-login": "docs/test_recipes.py",
+    "echo 'flask-wtf": "docs/test_recipes.py",
+    "echo 'sentry-sdk": "docs/test_operations.py",
+    "journalctl": "docs/test_operations.py",
+    "redis-cli config": "deploy/test_own_server.py",
+    "echo 'psycopg": "docs/test_recipes.py",
     "docker build": "deploy/test_image.py",
     "sudo apt install": "deploy/test_own_server.py",
     "cd /srv/app\nsudo sh": "deploy/test_own_server.py",
@@ -207,12 +211,12 @@ def test_a_secret_is_replaced_in_three_steps_that_log_nobody_out(
 
 
 ASK = """
-import sys
-from app.sessions import RedisStorage
 from app.settings import load_settings
+from app.sessions.storage.connect import connect
+import sys
 
 if sys.argv[1:]:
-    [RedisStorage.from_url(url) for url in sys.argv[1:]]
+    [connect(url) for url in sys.argv[1:]]
 else:
     print(*load_settings())
 """
@@ -253,13 +257,14 @@ def functions_in(folder: Path) -> set[str]:
 
 
 def test_the_messages_are_those_that_the_app_prints() -> None:
-    """Those of Redis, OpenSSL and Python apart."""
+    """Those of Redis, OpenSSL, gunicorn and Python apart."""
     text = section(OPERATIONS, "Troubleshooting")
     messages = set(re.findall(r"^\| `(.+?)` \|", text, re.MULTILINE))
     theirs = {
         "certificate verify failed",
         "max number of clients reached",
         "OOM command not allowed",
+        "Connection in use:",
         "pyenv: version '3.14' is not installed",
         ".venv/bin/flask: No such file or directory",
         "UnicodeDecodeError: 'utf-8' codec can't decode",
