@@ -16,8 +16,9 @@ CHROMIUM = $(shell command -v chromium 2>/dev/null)
 # What builds images and runs machines: for root only, on a Debian.
 MACHINES = $(shell test "$$(id -u)" = 0 && command -v podman >/dev/null && \
 	command -v runc >/dev/null && command -v debootstrap)
-LEFT_OUT = tests/engine tests/suites/test_flask_security.py $(if $(CHROMIUM),,tests/browser) \
-	$(if $(MACHINES),,tests/deploy/test_image.py tests/deploy/test_own_server.py)
+LEFT_OUT = tests/engine tests/pythons/test_every_python.py tests/suites/test_flask_security.py \
+	$(if $(CHROMIUM),,tests/browser) $(if $(MACHINES),,tests/deploy/test_image.py \
+	tests/deploy/test_own_server.py tests/pythons/test_default.py)
 # Where projects are baked, and how to make there; .venv's own interpreter fits all of them.
 OUT = build
 MAKE_APP = $(MAKE) --no-print-directory PYTHON="$(CURDIR)/$(BIN)/python" -C $(OUT)/visit-counter
@@ -40,13 +41,17 @@ test: .venv/ready $(SUITES) $(if $(CHROMIUM),$(JUDGES)) ## Check and test the te
 	@$(MAKE) --no-print-directory engine
 
 engine: OUT = build/engine
-engine: .venv/ready ## Test the engine in the default project (ONLY=sessions/test_record.py)
+engine: .venv/ready ## Test the default project and its engine (ONLY=sessions/test_record.py)
 	@rm -rf $(OUT) && mkdir -p $(OUT)
 	@$(BAKE)
 	@cp -R tests/engine $(OUT)/visit-counter/tests/
+	@cd $(OUT)/visit-counter && \
+		"$(CURDIR)/$(BIN)/python" -m pytest tests/$(if $(ONLY),engine/$(ONLY))
 	@$(if $(ONLY),,cd $(OUT)/visit-counter && "$(CURDIR)/$(BIN)/python" -m mypy \
 		--config-file tests/engine/mypy.ini)
-	@cd $(OUT)/visit-counter && "$(CURDIR)/$(BIN)/python" -m pytest tests/engine/$(ONLY)
+
+pythons: .venv/ready ## Test the project and its engine on each Python from 3.11 to 3.15
+	@$(BIN)/python -m pytest tests/pythons
 
 browser: .venv/ready $(JUDGES) ## Test only the pages in a browser: needs Chromium, npm and Java
 	@$(BIN)/python -m pytest tests/browser
@@ -143,4 +148,4 @@ $(SUITES): tests/suites/requirements.txt tests/suites/fetch.py
 
 # A virtual environment that was left half-made would never be completed.
 .DELETE_ON_ERROR:
-.PHONY: help run test engine browser suites newest faults soak chaos screenshots bench compare check format lock clean
+.PHONY: help run test engine pythons browser suites newest faults soak chaos screenshots bench compare check format lock clean

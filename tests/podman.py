@@ -7,28 +7,41 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 # Kept between runs: making the base images takes a minute.
 CACHE = Path.home() / ".cache/visit-counter-images"
-# Debian's Python under the name of the official image, which no test downloads; it is
-# found in the same place there.
-PYTHON = "docker.io/library/python:3.14-slim"
+# Debian's unstable suite has the newest Pythons. They get the names of the official images,
+# which no test downloads, and are found in the same place there.
+PYTHONS = ("3.14", "3.15")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# A mirror may be older than unstable's lists, which are valid for a few days.
+INSTALL = """apt-get -q -o Acquire::Check-Valid-Until=false update && \\
+    DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends"""
+PYTHON_FILE = f"""
+FROM localhost/sid
+RUN {INSTALL} python{{version}} python{{version}}-venv
+RUN python{{version}} -m venv /usr/local
+"""
 # A server on which somebody has typed the first line of the README's section.
 SERVER = "localhost/server"
 SERVER_FILE = f"""
-FROM {PYTHON}
-RUN apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y \\
-    --no-install-recommends systemd dbus sudo curl openssl \\
+FROM localhost/bookworm
+RUN {INSTALL} systemd dbus sudo curl openssl \\
     git make nginx python3-venv redis-server
 """
-RECIPE = (
-    "debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates"
-    f" bookworm {{folder}} {{mirror}}\n{PYTHON}\n{PATH}\n{SERVER}{SERVER_FILE}"
+DEBOOTSTRAP = (
+    "debootstrap --variant=minbase --include=ca-certificates {suite} {tree} {mirror}"
 )
+RECIPE = "\n".join([DEBOOTSTRAP, *PYTHONS, PATH, PYTHON_FILE, SERVER, SERVER_FILE])
+
+
+def python_image(version: str) -> str:
+    """Return the name of the official image of a Python."""
+    return f"docker.io/library/python:{version}-slim"
 
 
 class Podman:
@@ -66,14 +79,16 @@ class Podman:
         more = self._more.get(verb, [])
         return ["podman", *self._options, verb, *more, *map(str, arguments)]
 
-    def __call__(self, verb: str, *arguments: str | Path, stdin: str = "") -> str:
+    def __call__(
+        self, verb: str, *arguments: str | Path, stdin: str = "", timeout: float = 300
+    ) -> str:
         """Run a command; return what it prints, or fail with it."""
-        status, output = self.attempt(verb, *arguments, stdin=stdin)
+        status, output = self.attempt(verb, *arguments, stdin=stdin, timeout=timeout)
         assert status == 0, output
         return output
 
     def attempt(
-        self, verb: str, *arguments: str | Path, stdin: str = ""
+        self, verb: str, *arguments: str | Path, stdin: str = "", timeout: float = 300
     ) -> tuple[int, str]:
         """Run a command; return its status, and all that it prints."""
         done = subprocess.run(
@@ -83,7 +98,7 @@ class Podman:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=300,
+            timeout=timeout,
         )
         return done.returncode, done.stdout
 
@@ -145,16 +160,22 @@ def make_base_images(folder: Path) -> None:
     [mirror, *_] = [
         uri for uri in mirrors.split() if uri.rstrip("/").endswith("debian")
     ]
-    tree = folder / "tree"
-    command = RECIPE.splitlines()[0].format(folder=tree, mirror=mirror)
-    run(*command.split())
-    run("chroot", str(tree), "python3", "-m", "venv", "/usr/local")
-    archive = folder / "tree.tar"
-    run("tar", "-C", str(tree), "-cf", str(archive), ".")
-    podman("import", f"--change=ENV PATH={PATH}", archive, PYTHON)
+
+    def make(suite: str) -> None:
+        tree, archive = folder / suite, folder / f"{suite}.tar"
+        command = DEBOOTSTRAP.format(suite=suite, tree=tree, mirror=mirror)
+        run(*command.split())
+        run("tar", "-C", str(tree), "-cf", str(archive), ".")
+        podman("import", f"--change=ENV PATH={PATH}", archive, f"localhost/{suite}")
+        shutil.rmtree(tree)
+        archive.unlink()
+
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(make, ["sid", "bookworm"]))
+    for version in PYTHONS:
+        name = f"--tag={python_image(version)}"
+        podman("build", name, "-", stdin=PYTHON_FILE.format(version=version))
     podman("build", f"--tag={SERVER}", "-", stdin=SERVER_FILE)
-    shutil.rmtree(tree)
-    archive.unlink()
     (folder / "pip.conf").unlink()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.bake.owner import add_a_blueprint, add_a_page
 from tests.conftest import run
 
 NEXT_YEAR = "# What the next version of the template has to say.\n"
@@ -74,10 +75,44 @@ def test_cruft_updates_a_project_and_leaves_its_secret_alone(
     printed.append(output)
 
     assert (project / "app/web/health.py").read_text().endswith(NEXT_YEAR)
-    assert (project / "app/news.py").read_text() == NEXT_YEAR
+    assert (project / "app/web/news.py").read_text() == NEXT_YEAR
     assert "Our own pages follow." in (project / "app/views.py").read_text()
     assert list(project.rglob("*.rej")) == []
     assert (project / ".env").read_bytes() == env
     assert secret not in "".join(printed)
     assert "Your app" not in "".join(printed)
     assert cruft(home, project, "check")[0] == 0
+
+
+def test_what_the_owner_changed_does_not_conflict_with_a_new_engine(
+    project: Path, repository: Path, home: Path
+) -> None:
+    """The owner's part is edited as the README says; everything else changes."""
+    add_a_page(project)
+    add_a_blueprint(project)
+    commit(project, home, "Our own pages")
+    _, names = run(home, project, "git", "diff", "--name-only", "HEAD~")
+    ours = {project / name: (project / name).read_text() for name in names.split()}
+    assert len(ours) == 7
+
+    template = repository / "{{cookiecutter.project_slug}}"
+    engine = [
+        path
+        for place in ("app/sessions/**/*", "app/web/**/*", "docs/*", "deploy/*", "*")
+        for path in template.glob(place)
+        if path.suffix in (".conf", ".md", ".py", ".service", ".txt")
+    ]
+    assert len(engine) > 30
+    for file in engine:
+        file.write_text(file.read_text() + NEXT_YEAR)
+    commit(repository, home, "A new engine")
+
+    status, output = cruft(home, project, "update", "--skip-apply-ask")
+    assert status == 0, output
+    assert list(project.rglob("*.rej")) == []
+    _, changes = run(home, project, "git", "status", "--porcelain")
+    assert "U" not in {line[:2].strip() for line in changes.splitlines()}
+    for file in engine:
+        assert (project / file.relative_to(template)).read_text().endswith(NEXT_YEAR)
+    for file, text in ours.items():
+        assert file.read_text() == text

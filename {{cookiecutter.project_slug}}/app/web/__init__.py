@@ -8,7 +8,6 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ..sessions import MemoryStorage, RedisStorage, Storage, StorageUnavailable
-from ..sessions.storage.connect import connect
 from . import check, errors, headers, health, logs, places, protection
 from .environment import RANDOM_TEXT, Settings, command_to_set
 from .errors import prefers_html, show_error
@@ -69,13 +68,12 @@ def open_storage(settings: Settings) -> Storage:
             f"keep them in Redis with: {command}"
         )
         return MemoryStorage()
-    client = connect(
+    storage = RedisStorage.from_url(
         settings["REDIS_URL"],
         connections=settings["WEB_THREADS"],
         verify=bool(settings["REDIS_TLS_VERIFY"]),
         ca_cert=settings["REDIS_CA_CERT"],
     )
-    storage = RedisStorage(client)
     try:
         # Not in production, where Redis may be away for a moment while an app starts.
         if not settings.production:

@@ -73,6 +73,10 @@ def explain(
     command = command_to_set("REDIS_URL", "redis://:password@host:6379/0")
     if "CERTIFICATE_VERIFY_FAILED" in text:
         command = command_to_set("REDIS_CA_CERT", "/path/to/ca.pem")
+    elif "CERTIFICATE_REQUIRED" in text:
+        text += " without a certificate of the app's own"
+        files = "?ssl_certfile=/path/to/app.pem&ssl_keyfile=/path/to/app.key"
+        command = command_to_set("REDIS_URL", f"'rediss://host:6379/0{files}'")
     elif not production and "Auth" not in text:
         command = "redis-server (to start one) or export REDIS_URL= (to do without)"
     return Finding("error", "REDIS_URL", text, command)

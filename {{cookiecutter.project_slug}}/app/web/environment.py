@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from werkzeug.wsgi import host_is_trusted  # type: ignore[attr-defined]
 
-from ..sessions.storage.connect import connect
+from ..sessions import RedisStorage
 
 RANDOM_TEXT = "$(python3 -c 'import secrets; print(secrets.token_urlsafe(48))')"
 REDIS = "redis://127.0.0.1:6379/0"
@@ -150,7 +150,7 @@ class Settings(dict[str, Any]):
         self.expect(url or not self.production, name, what, REDIS, command)
         try:
             if url not in ("", "memory://"):
-                connect(url)
+                RedisStorage.from_url(url)
         except ValueError as error:
             what = f"is not a Redis URL: {error}"
             if "@" in url:

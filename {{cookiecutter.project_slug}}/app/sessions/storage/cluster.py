@@ -1,34 +1,20 @@
 """Asks the servers of a Redis Cluster, each of which holds some of the keys."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from threading import Lock
+from time import monotonic, sleep
 from typing import Any
 
-from redis import Redis
 from redis.crc import key_slot
-from redis.exceptions import (
-    AskError,
-    MovedError,
-    RedisError,
-    ResponseError,
-    TryAgainError,
-)
+from redis.exceptions import AskError, MovedError, ResponseError, TryAgainError
 
 from .base import StorageUnavailable
-from .server import Server
+from .connect import SOON
+from .server import Connect, Server
 
 HOPS = 5  # from server to server, at most
 AT_ONCE = 8  # servers that are asked for the slots, at most
 RECENT = 0.5  # seconds for which they are not asked again
-SOON: dict[str, Any] = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2}
-
-
-class Member(Server):
-    """A server, which may answer that another one holds the key."""
-
-    answers = (*Server.answers, AskError, TryAgainError)
 
 
 class Cluster:
@@ -38,78 +24,67 @@ class Cluster:
     not answer, because it may have been replaced. If a slot has moved, its old owner says so.
     """
 
-    def __init__(self, nodes: list[tuple[str, int]], **options: Any) -> None:
-        """`nodes`: addresses of some servers; `options`: redis-py's, for all of them."""
-        self._nodes = nodes
-        self._options = options
+    def __init__(self, nodes: list[tuple[str, int]], connect: Connect) -> None:
+        self._nodes, self._connect = nodes, connect  # addresses of some servers
         self._servers: dict[tuple[str, int], Server] = {}
         self._owners: dict[int, Server] = {}  # by slot
-        self._asking = Lock()  # for the slots
+        self._asking = Lock()  # for who they are
         self._asked = 0.0  # when they were asked last, by time.monotonic()
 
-    def ask(self, key: str, *command: str | int) -> Any:
-        """Ask the server that holds a key: see Server."""
-        slot = key_slot(key.encode())
-        server = self._owners.get(slot)
-        if server is None:
+    def ask(self, came: float, key: str, *command: Any) -> Any:
+        """Ask the server that holds the key: see Server.ask."""
+        slot, asking = key_slot(key.encode()), False
+        if slot not in self._owners:
             self._find_owners()
-            server = self._owners.get(slot) or self._any()[0]
-        how: dict[str, bool] = {}
+        server = self._owners.get(slot) or self._some()[0]
         for _ in range(HOPS):
             try:
-                return server.ask(key, *command, **how)
+                return server.ask(came, key, *command, asking=asking)
             except TryAgainError:
-                time.sleep(0.05)
+                sleep(0.05)
             except AskError as error:
                 server = self._server(error.host or server.address[0], error.port)
-                if isinstance(error, MovedError):
-                    self._owners[slot], how = server, {}
-                else:
-                    how = {"asking": True}
+                asking = not isinstance(error, MovedError)
+                if not asking:
+                    self._owners[slot] = server
             except StorageUnavailable:
                 if not server.breaker.works:
                     self._find_owners()
                 raise
         raise StorageUnavailable("the servers of the Cluster disagree about a slot")
 
-    def close(self) -> None:
-        """Close all connections."""
-        for server in self._servers.values():
-            server.close()
+    def _server(self, *address: Any) -> Server:
+        if not (server := self._servers.get(address)):
+            server = Server(self._connect(*address), AskError, TryAgainError)
+        return self._servers.setdefault(address, server)
 
-    def _server(self, host: str, port: int) -> Server:
-        if not (server := self._servers.get((host, port))):
-            pool = Redis(host=host, port=port, **self._options).connection_pool
-            server = Member(pool)
-        return self._servers.setdefault((host, port), server)
+    def _some(self) -> list[Server]:
+        """Return servers that work; if none does, those that are known."""
+        working = [s for s in list(self._servers.values()) if s.breaker.works]
+        return working or [self._server(*a) for a in (*self._servers, *self._nodes)]
 
     def _find_owners(self) -> None:
-        """Ask who owns which slots, unless that was done a moment ago."""
-        if not self._asking.acquire(blocking=not self._asked):
+        """Ask who owns which slots, unless somebody does, or did so a moment ago."""
+        if self._owners and self._asking.locked():
             return
-        try:
-            if time.monotonic() > self._asked + RECENT:
-                self._ask_for_slots(self._any()[:AT_ONCE])
-                self._asked = time.monotonic()
-        finally:
-            self._asking.release()
-
-    def _any(self) -> list[Server]:
-        """Return all servers that work; if none does, all that are known."""
-        servers = list(self._servers.values())
-        working = [server for server in servers if server.breaker.works]
-        return working or [*servers, *(self._server(*node) for node in self._nodes)]
-
-    def _ask_for_slots(self, servers: list[Server]) -> None:
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            answers = list(pool.map(_slots_of, servers))
-        for server, answer in zip(servers, answers, strict=True):
-            if answer and not isinstance(answer, ResponseError):
-                self._note(answer, server.address[0])
+        with self._asking:
+            if monotonic() < self._asked + RECENT:
                 return
-        if answers == [None] * len(servers):
-            for server in servers:
-                server.breaker.rest("TimeoutError: no server of the Cluster answers")
+            self._asked = monotonic()
+            servers, failures = self._some()[:AT_ONCE], {}
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                answers = [pool.submit(self._slots_of, server) for server in servers]
+            for server, answer in zip(servers, answers, strict=True):
+                if not (error := answer.exception()):
+                    return self._note(answer.result(), server.address[0])
+                if server.breaker.works and not isinstance(error, ResponseError):
+                    failures[server] = f"{type(error).__name__}: {error}"
+            for server, failure in failures.items():
+                server.breaker.ended(self._asked, failure, answered=False)
+
+    def _slots_of(self, server: Server) -> Any:
+        with self._connect(*server.address, **SOON) as client:
+            return client.execute_command("CLUSTER SLOTS")
 
     def _note(self, slots: list[Any], host_asked: str) -> None:
         """Note who owns which slots, and drop the servers that own none."""
@@ -119,11 +94,4 @@ class Cluster:
             owners |= dict.fromkeys(range(first, last + 1), owner)
         self._owners = owners
         for address in self._servers.keys() - {s.address for s in owners.values()}:
-            self._servers.pop(address).leave()
-
-
-def _slots_of(server: Server) -> Any:
-    """Return what a server says about the slots, or None if it does not answer soon."""
-    with suppress(RedisError, OSError):
-        return server.send("CLUSTER", "SLOTS", **SOON)
-    return None
+            self._servers.pop(address).breaker.leave()

@@ -1,112 +1,84 @@
-"""Makes a client from REDIS_URL: one server, Sentinel or a Cluster, with or without TLS."""
+"""Reads REDIS_URL: redis-py's own URLs, and those of Sentinels and of a Cluster."""
 
+import re
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from redis import Redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-from redis.sentinel import Sentinel
 
-from .cluster import Cluster
+from .server import ANSWER, BEFORE
 
-DEFAULT_PORTS = {"": 6379, "cluster": 6379, "sentinel": 26379}
-
-# Seconds: with these, every answer takes 1.5 s at most when Redis hangs.
-OPTIONS: dict[str, Any] = {
-    "socket_connect_timeout": 0.5,
-    "socket_timeout": 1.0,
-    "protocol": 2,  # saves a round trip at the start of each connection
-    "retry": Retry(NoBackoff(), 0),
-}
-# Leaves time for two Sentinels that hang before one that answers.
-SENTINEL_OPTIONS = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2}
-SENTINEL_LOGIN = {"sentinel_username": "username", "sentinel_password": "password"}
+PORTS = {"": 6379, "cluster": 6379, "sentinel": 26379}
+SEVERAL = "redis+sentinel://host:port,host:port/service/db or redis+cluster://host:port"
+TLS = [
+    f"ssl_{x}"
+    for x in ("ca_certs", "certfile", "keyfile", "cert_reqs", "check_hostname")
+]
+SENTINEL_LOGIN = ["sentinel_username", "sentinel_password"]
+# `protocol` and `driver_info` save round trips at the start of each connection.
+OPTIONS: dict[str, Any] = {"protocol": 2, "driver_info": None, "decode_responses": True}
+OPTIONS |= {"socket_connect_timeout": BEFORE, "socket_timeout": ANSWER}
+# For Sentinels, and for who owns which slots of a Cluster.
+SOON = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2}
 
 
-def connect(
-    url: str, *, connections: int = 1, verify: bool = True, ca_cert: str | None = None
-) -> Redis | Cluster:
-    """Return a client, which opens up to `connections` to each server when needed.
-
-    redis://:password@host:port/db, rediss:// with TLS, unix:///path/to/socket,
-    redis+sentinel://host:port,host:port/service/db?sentinel_password=password,
-    redis+cluster://host:port,host:port
-
-    `ca_cert` names a file of certificates to trust instead of the system's. Raises
-    ValueError, without quoting the URL, if it is not one of these.
-    """
+def connect(url: str, connections: int, verify: bool, ca_cert: str | None) -> Any:
+    """Return a client of one server, or `ask` for several: see RedisStorage.from_url."""
     scheme, _, rest = url.partition("://")
     where, _, query = rest.partition("?")
     netloc, _, path = where.partition("/")
     login, _, hosts = netloc.rpartition("@")
-    transport, _, kind = scheme.lower().partition("+")
-    sentinel_login = _sentinel_login(kind, query)
-    options = OPTIONS | _login(login) | {"max_connections": connections}
-    if scheme.lower() == "unix":
-        return Redis(unix_socket_path=f"/{path}", **options)
-    if transport not in ("redis", "rediss") or kind not in DEFAULT_PORTS:
+    scheme, _, kind = scheme.lower().replace("valkey", "redis").partition("+")
+    if scheme not in ("redis", "rediss", "" if kind else "unix") or kind not in PORTS:
         raise ValueError("it does not begin with redis://, rediss:// or unix://")
-    nodes = [_node(host, DEFAULT_PORTS[kind]) for host in hosts.split(",")]
-    if len(nodes) > 1 and not kind:
-        raise ValueError(
-            "only redis+sentinel:// and redis+cluster:// take several hosts"
-        )
-    service, _, path = path.partition("/") if kind == "sentinel" else ("", "", path)
-    if kind == "sentinel" and not service:
-        raise ValueError("the Sentinel service is missing: …/service/db")
-    db = path.strip("/") or "0"
-    if not db.isdecimal() or (kind == "cluster" and db != "0"):
+    queries = dict(parse_qsl(query, keep_blank_values=True))
+    taken = {"db", *TLS * (scheme == "rediss"), *SENTINEL_LOGIN * (kind == "sentinel")}
+    for name in queries.keys() - taken:
+        shown = name if name.isidentifier() and "@" not in query else "…"
+        raise ValueError(f"it does not take ?{shown}=" + " without TLS" * (name in TLS))
+    if queries.get("ssl_cert_reqs", "none") not in ("none", "optional", "required"):
+        raise ValueError("?ssl_cert_reqs= is not none, optional or required")
+    service, _, number = path.partition("/") if kind == "sentinel" else ("", "", path)
+    db = queries.pop("db", "" if scheme == "unix" else number.strip("/")) or "0"
+    if not re.fullmatch("[0-9]{1,9}", db) or (kind == "cluster" and int(db)):
         raise ValueError("what follows the host is not a database number")
-    tls: dict[str, Any] = {}
-    if transport == "rediss":
-        tls = {
-            "ssl": True,
-            "ssl_ca_certs": ca_cert,
-            "ssl_check_hostname": verify,
-            "ssl_cert_reqs": "required" if verify else "none",
-        }
-    options |= tls
+    own_login = ":".join(quote(queries.pop(name, ""), "") for name in SENTINEL_LOGIN)
+    options = {"db": int(db), "max_connections": connections, **OPTIONS}
+    if scheme == "rediss":
+        required = "required" if verify else "none"  # without it, names are not checked
+        options |= {"ssl_cert_reqs": required, "ssl_ca_certs": ca_cert}
+
+    def client_at(*address: Any, login: str = login, **changes: Any) -> Redis:
+        user, _, password = (quote(unquote(part), "") for part in login.partition(":"))
+        where = f"/{path}" if scheme == "unix" else ""
+        url = f"{scheme}://{user}:{password}@{where}?{urlencode(queries)}"
+        changes |= dict(zip(("host", "port"), address, strict=False))
+        return Redis.from_url(url, **options | changes)
+
+    if scheme == "unix" and path:
+        return client_at()
+    nodes = [_node(host, PORTS[kind]) for host in hosts.split(",")]
     if kind == "cluster":
-        return Cluster(nodes, **options)
+        from .cluster import Cluster
+
+        return Cluster(nodes, client_at).ask
     if kind == "sentinel":
-        to_sentinels = OPTIONS | tls | SENTINEL_OPTIONS | sentinel_login
-        sentinel = Sentinel(nodes, sentinel_kwargs=to_sentinels)
-        master: Redis = sentinel.master_for(service, db=int(db), **options)
-        return master
-    [(host, port)] = nodes
-    return Redis(host=host, port=port, db=int(db), **options)
+        from .sentinel import Master
 
-
-def _login(text: str) -> dict[str, str]:
-    """Split user:password, of which either may be missing."""
-    username, _, password = text.partition(":")
-    login = {"username": unquote(username), "password": unquote(password)}
-    return {name: part for name, part in login.items() if part}
-
-
-def _sentinel_login(kind: str, query: str) -> dict[str, str]:
-    """Read the queries that Sentinel allows; refuse any other by its name."""
-    login = {}
-    for item in filter(None, query.split("&")):
-        name, _, text = item.partition("=")
-        if kind != "sentinel" or name not in SENTINEL_LOGIN:
-            shown = name if name.isidentifier() and "@" not in query else "…"
-            raise ValueError(
-                f"it does not take ?{shown}= (a database number goes after the host: /3)"
-            )
-        login[SENTINEL_LOGIN[name]] = unquote(text)
-    return login
+        if not service:
+            raise ValueError("the Sentinel service is missing: …/service/db")
+        to_sentinels: dict[str, Any] = SOON | {"db": 0, "login": own_login}
+        sentinels = [client_at(*node, **to_sentinels) for node in nodes]
+        return Master(unquote(service), sentinels, client_at).ask
+    if len(nodes) > 1:
+        raise ValueError(f"several hosts are written {SEVERAL}")
+    return client_at(*nodes[0])
 
 
 def _node(text: str, default_port: int) -> tuple[str, int]:
     """Split host:port; an IPv6 address is in brackets."""
-    host, _, port = text.partition(":")
-    if text.startswith("["):
-        host, bracket, port = text[1:].partition("]")
-        port = port.removeprefix(":") if bracket else "?"
-    if not host:
-        raise ValueError("the host is missing")
-    if port and not (port.isdecimal() and 0 < int(port) < 65536):
-        raise ValueError("the port is not a number from 1 to 65535")
-    return host, int(port or default_port)
+    match = re.fullmatch(r"(?:\[([^]]+)\]|([^][:#]+))(?::([0-9]{1,5}))?", text)
+    port = int(match[3] or default_port) if match else 0
+    if not match or not 0 < port < 65536:
+        raise ValueError("the host is missing, or the port is not from 1 to 65535")
+    return match[1] or match[2], port

@@ -1,76 +1,83 @@
 """Sessions in Redis or Valkey: one hash each, one round trip per operation."""
 
-import hashlib
 import logging
 from collections.abc import Collection, Mapping
-from contextlib import suppress
-from typing import Any
+from time import monotonic
+from typing import Any, Self
 
-from redis import Redis, RedisCluster
-from redis.exceptions import NoScriptError, ResponseError
+from redis import Redis, RedisCluster, ResponseError
 from redis.sentinel import SentinelConnectionPool
 
 from .base import ENDED_FOR, SessionEnded, Storage, StorageUnavailable
-from .cluster import Cluster
-from .sentinel import Master
-from .server import Server
+from .connect import SEVERAL, connect
+from .server import Ask, Server
 
 log = logging.getLogger(__name__)
 
-ENDED = "ended"  # a string, for which the scripts fail with WRONGTYPE
-
-
-# Lua scripts: Redis runs each as one atomic step. Each reads the record first, so that
-# nothing extends the minute of an ended key. Then comes the command that Redis may refuse
-# when full: if it is refused, nothing has changed; after it, the script runs to its end.
-LOAD = """
-local record = redis.call('HGETALL', KEYS[1])
-if #record > 0 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
-return record
+# Redis runs each Lua script as one atomic step. It looks at the key first, so that nothing
+# extends the minute of an ended one. Then comes the command that a full Redis may refuse,
+# while nothing has changed yet; after it, the script runs to its end.
+LOOK = """
+local key, kind = KEYS[1], redis.call('TYPE', KEYS[1]).ok
+if kind == 'string' and redis.call('GET', key) == 'ended' then return 'ended' end
 """
-SAVE = """
-if redis.call('HLEN', KEYS[1]) == 0 and ARGV[2] == '0' then return 0 end
-local first_removed = 4 + 2 * ARGV[3]
-for i = 4, first_removed - 1, 2 do
-  redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
-end
-for i = first_removed, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i]) end
-redis.call('EXPIRE', KEYS[1], ARGV[1])
-return 1
+LOAD = f"""{LOOK}
+if kind == 'hash' then redis.call('EXPIRE', key, ARGV[1]) end
+return redis.call('HGETALL', key)
+"""
+SAVE = f"""{LOOK}
+if kind == 'none' and ARGV[2] == '0' then return 0 end
+local removed = 4 + 2 * ARGV[3]
+for i = 4, removed - 1, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
+for i = removed, #ARGV do redis.call('HDEL', key, ARGV[i]) end
+return redis.call('EXPIRE', key, ARGV[1]) + 1
 """
 # Lua's numbers are exact only up to 2^53, so the sum is read as text.
-INCREMENT = """
-if ARGV[2] == '0' and redis.call('HLEN', KEYS[1]) == 0 then return false end
-redis.call('HINCRBY', KEYS[1], ARGV[3], ARGV[4])
-redis.call('EXPIRE', KEYS[1], ARGV[1])
-return redis.call('HGET', KEYS[1], ARGV[3])
+INCREMENT = f"""{LOOK}
+if kind == 'none' and ARGV[2] == '0' then return false end
+redis.call('HINCRBY', key, ARGV[3], ARGV[4])
+redis.call('EXPIRE', key, ARGV[1])
+return redis.call('HGET', key, ARGV[3])
 """
 # A full Redis refuses SET, but not in a script that has already written: so DEL is first.
-DELETE = """
-local kind, record = redis.call('TYPE', KEYS[1]).ok, {}
-if kind == 'string' and redis.call('GET', KEYS[1]) == ARGV[1] then return ARGV[1] end
-if kind == 'hash' then record = redis.call('HGETALL', KEYS[1]) end
-redis.call('DEL', KEYS[1])
-redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+DELETE = f"""{LOOK}
+local record = kind == 'hash' and redis.call('HGETALL', key) or {{}}
+redis.call('DEL', key)
+redis.call('SET', key, 'ended', 'EX', ARGV[1])
 return record
 """
-SHA1 = {
-    script: hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
-    for script in (LOAD, SAVE, INCREMENT, DELETE)
-}
 
 
 class RedisStorage(Storage):
-    """Keeps sessions where a redis-py client would: Redis, RedisCluster or Sentinel's.
+    """Keeps sessions where a `redis.Redis` of your own would, with that client's time-outs.
 
-    Of the client, only the settings are used: no command is sent twice, even if it would
-    retry, and each server has a breaker and a limited number of connections.
+    The client itself is not used, no command is sent twice, and each server has a breaker.
     """
 
-    def __init__(self, client: Redis | RedisCluster | Cluster) -> None:
+    def __init__(self, client: Redis | Ask) -> None:
+        pool = getattr(client, "connection_pool", None)
+        if isinstance(client, RedisCluster) or isinstance(pool, SentinelConnectionPool):
+            text = (
+                "takes a client of one server; for several, use RedisStorage.from_url"
+            )
+            raise TypeError(f"RedisStorage {text} with {SEVERAL}")
         self.client = client
-        self._servers = _servers_of(client)
+        self._ask = Server(client).ask if isinstance(client, Redis) else client
         self._reported: set[str] = set()  # keys of the wrong type
+
+    @classmethod
+    def from_url(
+        cls, url: str, *, connections: int = 1, verify: bool = True, ca_cert: str = ""
+    ) -> Self:
+        """Keep sessions where a URL says; up to `connections` to each server are opened.
+
+        redis://user:password@host:port/db, rediss:// with TLS, unix:///path/to/socket?db=1,
+        redis+sentinel://host:port,host:port/service/db?sentinel_password=password or
+        redis+cluster://host:port,host:port; valkey means redis. `ca_cert`: a file of
+        certificates to trust instead of the system's. The ?ssl_…= of redis-py beat it and
+        `verify`. Raises ValueError, which quotes neither the URL nor the password.
+        """
+        return cls(connect(url, connections, verify, ca_cert or None))
 
     def load(self, key: str, ttl: int) -> dict[str, str] | None:
         return _fields(self._run(LOAD, key, ttl))
@@ -100,57 +107,34 @@ class RedisStorage(Storage):
         return None if total is None else int(total)
 
     def delete(self, key: str) -> dict[str, str] | None:
-        answer = self._run(DELETE, key, ENDED, ENDED_FOR)
-        if answer == ENDED:
-            raise SessionEnded
-        return _fields(answer)
+        return _fields(self._run(DELETE, key, ENDED_FOR))
 
     def ping(self) -> None:
-        # By keys that no session has, because PING may be forbidden.
-        if isinstance(self._servers, Cluster):  # one working server is enough
-            for number in range(8):
-                with suppress(StorageUnavailable):
-                    self._run(LOAD, f"session:{number}", 1)
-                    return
-        self._run(LOAD, "session:", 1)
+        failures = []
+        for number in range(8):  # one working server of a Cluster is enough
+            try:
+                # PING may be forbidden; no session has such a key.
+                self._run(LOAD, f"session:{number}", 1)
+                return
+            except StorageUnavailable as error:
+                failures.append(error)
+        raise failures[0]
 
     def _run(self, script: str, key: str, *args: str | int) -> Any:
         """Run a script on one key; return None if the key does not hold a hash."""
-        ask = self._servers.ask
         try:
-            try:
-                return ask(key, "EVALSHA", SHA1[script], 1, key, *args)
-            except NoScriptError:  # a new or emptied server; EVAL stores the script
-                return ask(key, "EVAL", script, 1, key, *args)
+            # EVALSHA would save less than a percent, and need EVAL after a restart.
+            answer = self._ask(monotonic(), key, "EVAL", script, 1, key, *args)
         except ResponseError as error:
             if "WRONGTYPE" not in str(error):
                 raise
-        self._look_at(key)
-        return None
-
-    def _look_at(self, key: str) -> None:
-        """Raise SessionEnded, or log once that the key holds something else."""
-        with suppress(ResponseError):  # it is neither a hash nor a string
-            text = self._servers.ask(key, "GET", key)
-            if text == ENDED:
-                raise SessionEnded
-            if text is None:
-                return  # its minute is over
-        if key not in self._reported and len(self._reported) < 1000:
-            self._reported.add(key)
-            log.error("%s does not hold a session, so it counts as absent", key)
-
-
-def _servers_of(client: Any) -> Server | Master | Cluster:
-    """Return an object that asks the servers which the redis-py client would ask."""
-    if isinstance(client, Cluster):
-        return client
-    if isinstance(client, RedisCluster):
-        nodes = client.nodes_manager.startup_nodes.values()
-        options = client.nodes_manager.connection_kwargs
-        return Cluster([(node.host, node.port) for node in nodes], **options)
-    pool = client.connection_pool
-    return Master(pool) if isinstance(pool, SentinelConnectionPool) else Server(pool)
+            if key not in self._reported and len(self._reported) < 1000:
+                self._reported.add(key)
+                log.error("%s does not hold a session, so it counts as absent", key)
+            return None
+        if answer == "ended":
+            raise SessionEnded
+        return answer
 
 
 def _fields(answer: list[str] | None) -> dict[str, str] | None:

@@ -1,17 +1,13 @@
 """Asks the Redis server that Sentinels name as the master."""
 
-import time
 from threading import Lock
+from time import monotonic
 from typing import Any
 
 from redis import Redis
-from redis.connection import Connection, SSLConnection
-from redis.exceptions import ReadOnlyError, RedisError
-from redis.sentinel import SentinelConnectionPool
 
 from .base import StorageUnavailable
-from .breaker import Breaker
-from .server import Server
+from .server import Connect, Server
 
 SURE = 0.5  # seconds after an answer during which a master is not replaced
 
@@ -24,65 +20,42 @@ class Master:
     no Sentinel answers, the master that they named last stays in use.
     """
 
-    def __init__(self, pool: SentinelConnectionPool) -> None:
-        self._pool = pool
-        self._breaker = Breaker(f"Sentinel of {pool.service_name}")
-        self._lock = Lock()
-        self._named_by: Redis | None = None
-        self._server: Server | None = None
+    def __init__(self, service: str, sentinels: list[Redis], connect: Connect) -> None:
+        self._service, self._connect = service, connect
+        self._sentinels = [Server(client) for client in sentinels]
+        self._lock = Lock()  # guards the next one
+        self._master: Server | None = None
         self._sure_until = 0.0  # by time.monotonic()
 
-    def ask(self, key: str, *command: str | int) -> Any:
-        """Ask the master, once: see Server."""
-        server, started = self._server, time.monotonic()
-        if server is None or started > self._sure_until:
-            server, started = self._find(), time.monotonic()
-        try:
-            answer = server.ask(key, *command)
-        except StorageUnavailable as error:
-            if isinstance(error.__cause__, ReadOnlyError):
-                self._sure_until = 0.0  # it has become a replica
-            raise
-        self._sure_until = started + SURE
+    def ask(self, came: float, key: str, *command: Any) -> Any:
+        """Ask the master: see Server.ask."""
+        began, master = monotonic(), self._master
+        if master is None or began > self._sure_until:
+            master, began = self._find(came), monotonic()
+        answer = master.ask(came, key, *command)
+        self._sure_until = began + SURE
         # It may have slept, been replaced, and woken up.
-        if time.monotonic() > self._sure_until and self._find() is not server:
+        if monotonic() > self._sure_until and self._find(came) is not master:
             raise StorageUnavailable("the master was replaced before it answered")
         return answer
 
-    def _find(self) -> Server:
-        try:
-            host, port = self._ask_sentinels()
-        except StorageUnavailable:
-            if self._server is None:
-                raise
-            return self._server
-        with self._lock:
-            old = self._server
-            if old and old.address == (host, port):
-                return old
-            tls = issubclass(self._pool.connection_class, SSLConnection)
-            kind = SSLConnection if tls else Connection
-            new = Server(self._pool, host=host, port=port, connection_class=kind)
-            self._server = new
-        if old:
-            old.leave()
-        return new
-
-    def _ask_sentinels(self) -> tuple[str, int]:
-        turn = self._breaker.let_in()
-        command = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._pool.service_name)
-        sentinels = self._pool.sentinel_manager.sentinels
+    def _find(self, came: float) -> Server:
+        command = "SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._service
         reason = "they know no such master"
-        for sentinel in sorted(sentinels, key=lambda s: s is not self._named_by):
+        for sentinel in self._sentinels:
             try:
-                found = sentinel.execute_command(*command)
-            except RedisError as error:
-                reason = f"{type(error).__name__}: {error}"
-            else:
-                if found:
-                    self._named_by = sentinel
-                    self._breaker.worked(turn)
-                    host, port = found
-                    return host.decode() if isinstance(host, bytes) else host, int(port)
-        self._breaker.failed(turn, reason)
-        raise StorageUnavailable(reason)
+                if found := sentinel.ask(came, "", *command):
+                    return self._use(found[0], int(found[1]))
+            except StorageUnavailable as error:
+                reason = error.reason
+        if self._master:
+            return self._master
+        raise StorageUnavailable(f"no Sentinel names {self._service}: {reason}")
+
+    def _use(self, *address: Any) -> Server:
+        with self._lock:
+            if not self._master or self._master.address != address:
+                if self._master:
+                    self._master.breaker.leave()
+                self._master = Server(self._connect(*address))
+            return self._master
