@@ -390,9 +390,20 @@ def test_flasks_own_cookies_are_taken_over_once(
     assert browser.post("/reset") == 303
     assert browser.get("/")[1] == '{"views":1}\n'
     with Redis.from_url(redis_url) as redis:
-        [record] = redis.keys("old-cookie:*")
-        redis.hincrby(record, "at", -60)  # a minute has passed
+        [record] = redis.keys("session:old-*")
+        redis.hincrby(record, "until", -60)  # a minute has passed
     assert old.get("/")[1] == '{"views":1}\n'
+
+
+def test_a_logout_as_the_first_request_after_the_move_ends_the_old_cookie(
+    typed: Callable[..., Path], deploy: Callable[..., Server]
+) -> None:
+    server = deploy(typed(COOKIES), OLD_SECRET_KEY=OLD_SECRET_KEY)
+    browser = Browser(server, session=old_cookie(OLD_SECRET_KEY, views=41, user="ada"))
+    thief = browser.twin()
+    assert browser.post("/reset") == 303
+    assert browser.cookies == {}
+    assert thief.get("/")[1] == '{"views":1}\n'
 
 
 def test_no_other_old_cookie_is_believed(
@@ -457,6 +468,14 @@ def test_a_form(
     assert "Hello, &lt;Ada&gt;!" in page
     assert 'value="&lt;Ada&gt;"' in page
     assert "Hello, &lt;Ada&gt;!" not in browser.get("/hello")[1]
+
+
+def test_one_view_takes_what_other_sites_send(
+    typed: Callable[..., Path], deploy: Callable[..., Server]
+) -> None:
+    browser = Browser(deploy(typed("forms: What other sites may send")))
+    assert browser.post("/webhook", "cross-site") == 204
+    assert browser.post("/reset", "cross-site") == 403
 
 
 def test_a_storage_of_ones_own(typed: Callable[..., Path], home: Path) -> None:
