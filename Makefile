@@ -59,13 +59,8 @@ browser: .venv/ready $(JUDGES) ## Test only the pages in a browser: needs Chromi
 suites: .venv/ready $(SUITES) ## Run the suites of Flask and its extensions on our sessions
 	@$(BIN)/python -m pytest tests/suites
 
-newest: OUT = build/newest
-newest: .venv/ready ## Test the default project on the newest Flask and Werkzeug, pre-releases too
-	@$(BAKE)
-	@$(MAKE_APP) .venv/bin/pytest
-	@$(BIN)/python -m uv pip install --quiet --python $(OUT)/visit-counter/.venv/bin/python \
-		--upgrade --prerelease allow flask werkzeug
-	@cd $(OUT)/visit-counter && .venv/bin/python -m flask --version && .venv/bin/python -m pytest
+newest: .venv/ready ## Test it all on the newest of what it is built on (PARTS="redis==8.0.0")
+	@PARTS="$(PARTS)" $(BIN)/python -m tests.newest
 
 faults: .venv/ready ## Renew what docs/faults.md says happens under each fault
 	@$(BIN)/python -m pytest --write-faults
