@@ -29,7 +29,7 @@ def passes(parts: list[str]) -> bool:
     project = FOLDER / "visit-counter"
     shutil.copytree(ROOT / "tests/engine", project / "tests/engine")
     print(f"Testing with {' '.join(parts)} ...", flush=True)
-    tests = [PYTHON, "-m", "pytest", "-q", "--tb=short"]
+    tests = [str(PYTHON), "-m", "pytest", "-q", "--tb=short"]
     return subprocess.run(tests, check=False, cwd=project).returncode == 0
 
 
