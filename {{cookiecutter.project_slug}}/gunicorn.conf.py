@@ -44,7 +44,12 @@ forwarder_headers = ""  # otherwise any client could set SCRIPT_NAME
 control_socket_disable = (
     True  # it needs a writable home folder, which not every host has
 )
-accesslog = "-"  # to standard output, in logfmt: see app/web/access_log.py
+accesslog = "-"  # to standard output
+access_log_format = (
+    "time=%(time)s level=info logger=gunicorn.access method=%(method)s path=%(path)s "
+    "status=%(status)s duration_ms=%(duration_ms)s bytes=%(bytes)s "
+    "request_id=%(request_id)s client=%(client)s"
+)
 logger_class = "app.web.access_log.Logger"
 loglevel = settings["LOG_LEVEL"].lower()
 
@@ -59,7 +64,9 @@ def on_starting(server):  # type: ignore[no-untyped-def] # gunicorn has no types
             "(or start one: --workers 1)"
         )
     if server.cfg.reload:
-        raise SystemExit("gunicorn --reload would serve the old code; use: make dev")
+        raise SystemExit(
+            "gunicorn --reload would go on serving the old code; reload with: make dev"
+        )
 
 
 def post_worker_init(worker):  # type: ignore[no-untyped-def]

@@ -124,7 +124,7 @@ def test_runs_with_the_environment_of_a_dyno(
         assert counts == [1, 2, 3]
         [cookie] = jar
         assert cookie.name == "__Host-session"
-        wait_until(lambda: sum(line.startswith("method=") for line in server.log) == 3)
+        wait_until(lambda: sum(" method=" in line for line in server.log) == 3)
     finally:
         server.stop()
     log = "".join(server.log)

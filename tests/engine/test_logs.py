@@ -1,6 +1,5 @@
 """Logs: one line per event, in logfmt, and never a secret."""
 
-import json
 import logging
 import os
 import re
@@ -75,7 +74,7 @@ def test_flask_run_tells_its_address_on_a_line_of_its_own() -> None:
 
 
 def test_flask_run_serves_where_gunicorn_would(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("PORT")
+    monkeypatch.delenv("PORT", raising=False)
     assert dotenv_values(PROJECT / ".flaskenv")["FLASK_RUN_PORT"] == "8000"
 
 
@@ -92,11 +91,11 @@ def test_the_access_log_tells_what_happened_and_no_secret(
         time.sleep(0.01)
     first, second = lines
     assert re.fullmatch(
-        r"method=GET path=/ status=200 duration_ms=[\d.]+ bytes=\d+"
-        r" request_id=abc-123 client=127.0.0.1\n",
+        r"time=20\S+\+00:00 level=info logger=gunicorn.access method=GET path=/ status=200"
+        r" duration_ms=[\d.]+ bytes=\d+ request_id=abc-123 client=127.0.0.1\n",
         first,
     )
-    assert f"path={json.dumps('/a' + chr(10) + 'b ' + chr(34))} status=404" in second
+    assert " path=/a%0Ab%20%22 status=404 " in second
     [cookie] = visitor.cookies
     assert cookie.value
     log = "".join(server.log)
@@ -112,7 +111,7 @@ def test_a_client_cannot_write_fields_into_its_line(
     server.visitor().get("/healthz", **{"X-Forwarded-For": forged})
     server.stop()
     [line] = access_lines(server)
-    assert line.endswith(f" client={json.dumps(forged)}\n")
+    assert line.endswith(" client=1.2.3.4%20status%3D500%20path%3D%2Fadmin\n")
 
 
 Start = Callable[[str, list[tuple[str, str]]], object]
@@ -141,7 +140,7 @@ def test_an_answer_that_is_not_the_apps_has_its_line_too(
     assert (answer.status, answer.text) == (204, "")
     server.stop()
     [line] = access_lines(server)
-    assert line.startswith("method=GET path=/moved status=204 ")
+    assert " method=GET path=/moved status=204 " in line
     assert "Traceback" not in "".join(server.log)
 
 
@@ -154,7 +153,7 @@ def test_an_exception_that_reaches_gunicorn_is_a_500_and_forges_no_line(
     assert answer.status == 500
     assert "Internal Server Error" in answer.text
     server.stop()
-    assert access_lines(server)[-1].startswith("method=GET path=/fails status=500 ")
+    assert " method=GET path=/fails status=500 " in access_lines(server)[-1]
     log = "".join(server.log)
     assert "\n  Traceback (most recent call last):\n    File " in log
     assert "\n  ValueError: a line\n" in log
@@ -162,4 +161,4 @@ def test_an_exception_that_reaches_gunicorn_is_a_500_and_forges_no_line(
 
 
 def access_lines(server: Server) -> list[str]:
-    return [line for line in server.log if line.startswith("method=")]
+    return [line for line in server.log if " logger=gunicorn.access " in line]

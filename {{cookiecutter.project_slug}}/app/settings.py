@@ -6,7 +6,6 @@ finds in `app.config`:
     env.text("GREETING", "Hello", most=40)
 """
 
-from .web.env_file import load
 from .web.environment import Settings
 
 DAY = 24 * 60 * 60  # seconds
@@ -27,13 +26,14 @@ HEADERS = {
 HSTS = {"Strict-Transport-Security": "max-age=31536000"}
 
 
-def declare(env: Settings) -> None:
-    """Read all settings. Without APP_ENV=development, the app is in production."""
+def load_settings() -> Settings:
+    """Return the settings by their names; `errors` says what is wrong with them."""
+    env = Settings()
     env.secret("SECRET", why="it signs the cookies")
     env.secrets("SECRET_FALLBACKS")
     env.redis_url("REDIS_URL")
     env.number("REDIS_TLS_VERIFY", 0 if env.on_heroku else 1, least=0, most=1)
-    env.certificates("REDIS_CA_CERT")
+    env.file("REDIS_CA_CERT")
     env.number("SESSION_IDLE_TIMEOUT", 14 * DAY)
     env.number("SESSION_LIFETIME", 90 * DAY)
     env.number("TRUSTED_PROXIES", 1 if env.on_heroku else 0, least=0, most=10)
@@ -42,10 +42,7 @@ def declare(env: Settings) -> None:
     env.number("WEB_CONCURRENCY", 2 if env.production else 1, most=256)
     env.number("WEB_THREADS", 4, most=1000)
     env.one_of("LOG_LEVEL", "INFO", "DEBUG", "WARNING", "ERROR", "CRITICAL")
-
-
-def load_settings() -> Settings:
-    """Return the settings by their names; `errors` says what is wrong with them."""
-    settings = load(declare)
-    settings["HEADERS"] = HEADERS | (HSTS if settings.production else {})
-    return settings
+    if env["REDIS_URL"] == "memory://":
+        env["WEB_CONCURRENCY"] = 1  # processes do not share memory
+    env["HEADERS"] = HEADERS | (HSTS if env.production else {})
+    return env

@@ -7,9 +7,9 @@ from flask import Flask
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from ..sessions import MemoryStorage, RedisStorage, Storage, StorageUnavailable
+from ..sessions import MemoryStorage, RedisStorage, Storage
 from . import check, errors, headers, health, logs, places, protection
-from .environment import RANDOM_TEXT, Settings, command_to_set
+from .environment import RANDOM_TEXT, Settings
 from .errors import prefers_html, show_error
 from .protection import allow_cross_site
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def init_app(app: Flask, settings: Settings, storage: Storage | None = None) -> None:
-    """Set the app up; raise ConfigurationError if a setting is wrong.
+    """Set the app up; end the process, with a sentence for each, if settings are wrong.
 
     Sessions are kept in `storage`, or else where REDIS_URL says.
     """
@@ -27,9 +27,9 @@ def init_app(app: Flask, settings: Settings, storage: Storage | None = None) -> 
     logs.configure(settings["LOG_LEVEL"])
     if not settings["SECRET"]:
         settings["SECRET"] = secrets.token_urlsafe(48)
+        fix = f"echo SECRET=dev-{RANDOM_TEXT} >> .env"
         log.warning(
-            "SECRET is not set, so all cookies become invalid when the server stops; "
-            f"keep one with: echo SECRET=dev-{RANDOM_TEXT} >> .env"
+            "SECRET is not set: all sessions end with the server; set it: %s", fix
         )
     if storage is None:
         storage = open_storage(settings)
@@ -46,7 +46,7 @@ def init_app(app: Flask, settings: Settings, storage: Storage | None = None) -> 
         "SESSIONS_IN_MEMORY": isinstance(storage, MemoryStorage),
         "MAX_CONTENT_LENGTH": 1024 * 1024,  # bytes
     }
-    app.register_error_handler(HTTPException, errors.show_error)
+    app.register_error_handler(HTTPException, show_error)
     app.logger.addFilter(errors.is_no_outage)
     app.before_request(protection.checks(settings))
     app.register_blueprint(health.bp)
@@ -60,25 +60,15 @@ def init_app(app: Flask, settings: Settings, storage: Storage | None = None) -> 
 
 
 def open_storage(settings: Settings) -> Storage:
-    """Return the storage that REDIS_URL names; in development, warn if it is away."""
+    """Return the storage that REDIS_URL names."""
     if settings["REDIS_URL"] in ("", "memory://"):
-        command = command_to_set("REDIS_URL", "redis://127.0.0.1:6379/0")
         log.warning(
-            "Sessions are kept in memory, by one process, and are lost when it stops; "
-            f"keep them in Redis with: {command}"
+            "Sessions are kept in memory, and end with the server: set REDIS_URL"
         )
         return MemoryStorage()
-    storage = RedisStorage.from_url(
+    return RedisStorage.from_url(
         settings["REDIS_URL"],
         connections=settings["WEB_THREADS"],
         verify=bool(settings["REDIS_TLS_VERIFY"]),
         ca_cert=settings["REDIS_CA_CERT"],
     )
-    try:
-        # Not in production, where Redis may be away for a moment while an app starts.
-        if not settings.production:
-            storage.ping()
-    except StorageUnavailable as error:
-        finding = check.explain(error, storage, production=False)
-        log.warning("%s %s", finding.subject, finding.advice)
-    return storage

@@ -1,45 +1,53 @@
 """gunicorn's log in the app's style, with a line for each request."""
 
+import re
 import sys
+from datetime import UTC, datetime
+from logging import StreamHandler
 from typing import Any
+from urllib.parse import quote
 
 from gunicorn.glogging import Logger as GunicornLogger
 
-from .logs import LogfmtFormatter, quoted
+from .logs import LogfmtFormatter
+
+FIELD = re.compile(r"%\(([^)]+)\)")
 
 
 class Logger(GunicornLogger):
-    """Logs a request by its path, never by its query, cookies or other headers."""
+    """Logs events as the app does, unless --log-config says how."""
 
     def setup(self, cfg: Any) -> None:
+        """Write events to standard output; leave files, and syslog's format, alone."""
         super().setup(cfg)
-        for handler in self.error_log.handlers:
-            handler.setStream(sys.stdout)
-            handler.setFormatter(LogfmtFormatter())
-
-    def access(self, resp: Any, req: Any, environ: Any, request_time: Any) -> None:
-        """Write the line; never raise: gunicorn would then send a second answer."""
-        if not self.access_log_enabled:
+        self.fields = set(FIELD.findall(cfg.access_log_format))
+        if cfg.logconfig or cfg.logconfig_dict or cfg.logconfig_json:
             return
-        try:
-            # Answers that gunicorn makes itself lack PATH_INFO, and some have no status.
-            path = (environ.get("PATH_INFO") or req.path or "").encode("latin-1")
-            client = environ.get("REMOTE_ADDR") or ""
-            line = (
-                f"method={environ['REQUEST_METHOD']}"
-                f" path={quoted(path.decode(errors='replace'))}"
-                f" status={(resp.status or '-')[:3]}"
-                f" duration_ms={request_time.total_seconds() * 1000:.1f}"
-                f" bytes={resp.sent} request_id={environ.get('app.request_id')}"
-                f" client={quoted(client.removeprefix('::ffff:'))}"
-            )
-            if self.cfg.accesslog != "-":
-                self.access_log.info("%s", line)
-                return
-            # The logger would do the same, and take 4 % of a visit more.
-            sys.stdout.write(line + "\n")
-            sys.stdout.flush()
-        except OSError:
-            pass  # a full disk must not cost an answer
-        except Exception:  # noqa: BLE001
-            self.exception("The access line could not be written")
+        for handler in self.error_log.handlers:
+            if isinstance(handler, StreamHandler):
+                handler.setFormatter(LogfmtFormatter())
+                if handler.stream is sys.stderr:
+                    handler.setStream(sys.stdout)
+
+    def atoms(
+        self, resp: Any, req: Any, environ: dict[str, Any], request_time: Any
+    ) -> dict[str, Any]:
+        """Return the fields of an access line, percent-encoded as clients can choose them.
+
+        gunicorn's own, which take 5 % of a visit, are there for other formats.
+        """
+        path = (environ.get("RAW_URI") or "-").partition("?")[0]
+        client = (environ.get("REMOTE_ADDR") or "-").removeprefix("::ffff:")
+        atoms: dict[str, Any] = {
+            "time": datetime.now(UTC).isoformat(),
+            "method": environ.get("REQUEST_METHOD") or "-",
+            "path": quote(path, safe="/%:@!$&'()*+,;~[]"),
+            "status": (resp.status or "-")[:3],
+            "duration_ms": f"{request_time.total_seconds() * 1000:.1f}",
+            "bytes": resp.sent,
+            "request_id": environ.get("app.request_id", "-"),
+            "client": quote(client, safe=":.%"),
+        }
+        if not self.fields <= atoms.keys():
+            atoms |= super().atoms(resp, req, environ, request_time)
+        return atoms

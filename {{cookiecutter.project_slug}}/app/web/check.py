@@ -10,11 +10,11 @@ from flask import Flask
 from redis import Redis, RedisError
 
 from ..sessions import RedisStorage, Storage, StorageUnavailable
-from .environment import Finding, Settings, command_to_set
+from .environment import Settings
+from .findings import Finding, set_to
 
-DAY = 24 * 60 * 60
-# A visit counter's takes about 130; most sessions hold a little more.
-BYTES_PER_SESSION = 250
+# Bytes. A visit counter's takes about 130; most sessions hold a little more.
+SESSION = 250
 # What INFO says, unless the host forbids it or leaves something out.
 IN_INFO = {"used_memory", "maxmemory", "maxmemory_policy", "maxclients"}
 
@@ -32,54 +32,40 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def check_stage(settings: Settings, storage: Storage) -> Iterator[Finding]:
-    """Say what is in force; in development, also what production will need."""
+    """Say what is in force, what is missing, and whether sessions can be kept."""
     yield Finding("ok", "APP_ENV", settings["APP_ENV"])
-    if not settings.production:
-        there = Settings(settings.declare, {**os.environ, "APP_ENV": "production"})
-        for _, name, text, command in there.errors:
-            yield Finding("warning", name, f"{text} (in production)", command)
-    elif not settings["TRUSTED_HOSTS"]:
+    if settings.production and not settings["TRUSTED_HOSTS"]:
         text = "is not set, so any host name is served, and redirects lead back to it"
-        command = command_to_set("TRUSTED_HOSTS", "www.example.com")
-        yield Finding("warning", "TRUSTED_HOSTS", text, command)
+        fix = set_to("TRUSTED_HOSTS", "www.example.com")
+        yield Finding("warning", "TRUSTED_HOSTS", text, fix)
     if os.environ.get("WEB_CONCURRENCY") == "":
         text = "is empty, and gunicorn does not start with that"
-        command = command_to_set("WEB_CONCURRENCY", "")
-        yield Finding("error", "WEB_CONCURRENCY", text, command)
-    if settings["SESSION_IDLE_TIMEOUT"] > (lifetime := settings["SESSION_LIFETIME"]):
-        text = "is longer than SESSION_LIFETIME, so it has no effect"
-        command = command_to_set("SESSION_IDLE_TIMEOUT", lifetime)
-        yield Finding("warning", "SESSION_IDLE_TIMEOUT", text, command)
+        yield Finding("error", "WEB_CONCURRENCY", text, set_to("WEB_CONCURRENCY", ""))
     try:
         storage.ping()
         started = time.perf_counter()  # the first one had to connect
         storage.ping()
     except StorageUnavailable as error:
-        yield explain(error, storage, production=settings.production)
+        yield explain(error, storage)
         return
-    text = f"answers in {(time.perf_counter() - started) * 1000:.1f} ms"
-    yield Finding("ok", "storage", f"{type(storage).__name__} {text}")
+    took = f"{(time.perf_counter() - started) * 1000:.1f} ms"
+    yield Finding("ok", "storage", f"{type(storage).__name__} answers in {took}")
     if isinstance(storage, RedisStorage) and isinstance(storage.client, Redis):
         yield from check_redis(settings, storage.client)
 
 
-def explain(
-    error: StorageUnavailable, storage: Storage, *, production: bool
-) -> Finding:
+def explain(error: StorageUnavailable, storage: Storage) -> Finding:
     """Say what is wrong with the storage, and what fixes it."""
     if not isinstance(storage, RedisStorage):
         return Finding("error", "storage", error.reason)
+    fix = set_to("REDIS_URL", "redis://:password@host:6379/0 (or start that Redis)")
+    if "CERTIFICATE_VERIFY_FAILED" in error.reason:
+        fix = set_to("REDIS_CA_CERT", "/path/to/ca.pem")
+    elif "CERTIFICATE_REQUIRED" in error.reason:
+        files = "ssl_certfile=/path/to/app.pem&ssl_keyfile=/path/to/app.key"
+        fix = set_to("REDIS_URL", f"'rediss://host:6379/0?{files}'")
     text = f"names a Redis that cannot be used ({error.reason})"
-    command = command_to_set("REDIS_URL", "redis://:password@host:6379/0")
-    if "CERTIFICATE_VERIFY_FAILED" in text:
-        command = command_to_set("REDIS_CA_CERT", "/path/to/ca.pem")
-    elif "CERTIFICATE_REQUIRED" in text:
-        text += " without a certificate of the app's own"
-        files = "?ssl_certfile=/path/to/app.pem&ssl_keyfile=/path/to/app.key"
-        command = command_to_set("REDIS_URL", f"'rediss://host:6379/0{files}'")
-    elif not production and "Auth" not in text:
-        command = "redis-server (to start one) or export REDIS_URL= (to do without)"
-    return Finding("error", "REDIS_URL", text, command)
+    return Finding("error", "REDIS_URL", text, fix)
 
 
 def check_redis(settings: Settings, client: Redis) -> Iterator[Finding]:
@@ -88,8 +74,8 @@ def check_redis(settings: Settings, client: Redis) -> Iterator[Finding]:
     verified = settings["REDIS_TLS_VERIFY"] and "ssl_cert_reqs=none" not in url
     if url.startswith(("rediss", "valkeys")) and not verified:
         text = "is off: whoever intercepts the connection can read and change sessions"
-        command = command_to_set("REDIS_TLS_VERIFY", "1 (not for Heroku's own Redis)")
-        yield Finding("warning", "REDIS_TLS_VERIFY", text, command)
+        fix = set_to("REDIS_TLS_VERIFY", "1 (not for Heroku's own Redis)")
+        yield Finding("warning", "REDIS_TLS_VERIFY", text, fix)
     try:
         info = client.info()
     except RedisError as error:
@@ -97,24 +83,24 @@ def check_redis(settings: Settings, client: Redis) -> Iterator[Finding]:
     for name in sorted(IN_INFO - info.keys()):
         yield Finding("warning", name, "is unknown: INFO does not say it")
     used, most = info.get("used_memory", 0), info.get("maxmemory", 0)
-    text, when = f"{used / 1e6:.1f} MB used", "once memory is full"
+    text, when = f"{used / 1e6:.1f} MB used", "when Redis is full"
     if most:
-        room = f"{max(0, most - used) // BYTES_PER_SESSION:,} more"
+        room = f"{max(0, most - used) // SESSION:,} more"
         text += f" of {most / 1e6:.1f} MB: room for {room} small sessions"
-        when = f"after some {room} first visits, by robots too"
+        when = f"after some {room} first visits, robots' too"
     yield Finding("ok", "memory", text)
     if info.get("maxmemory_policy") == "noeviction":
-        days = settings["SESSION_IDLE_TIMEOUT"] / DAY
+        days = settings["SESSION_IDLE_TIMEOUT"] / 86400
         text = (
             f"is noeviction: {when}, nobody can log in or be counted for {days:g} days"
         )
-        command = "redis-cli config set maxmemory-policy volatile-lru"
+        fix = "redis-cli config set maxmemory-policy volatile-lru"
         if settings.on_heroku:
-            command = "heroku redis:maxmemory --policy volatile-lru"
-        yield Finding("warning", "maxmemory_policy", text, command)
+            fix = "heroku redis:maxmemory --policy volatile-lru"
+        yield Finding("warning", "maxmemory_policy", text, fix)
     # During a deploy, the old and the new release run side by side.
     needed = settings["WEB_CONCURRENCY"] * settings["WEB_THREADS"] * 2
     allowed = info.get("maxclients", needed)
     text = f"{needed} needed by two releases of one machine, {allowed} allowed"
-    command = command_to_set("WEB_CONCURRENCY", 1) if needed > allowed else ""
-    yield Finding("error" if command else "ok", "connections", text, command)
+    fix = set_to("WEB_CONCURRENCY", 1) if needed > allowed else ""
+    yield Finding("error" if fix else "ok", "connections", text, fix)

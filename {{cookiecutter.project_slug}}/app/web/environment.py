@@ -2,89 +2,58 @@
 
 import os
 import re
-import ssl
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from werkzeug.wsgi import host_is_trusted  # type: ignore[attr-defined]
 
 from ..sessions import RedisStorage
+from . import env_file
+from .findings import Finding, refusal, set_to
 
 RANDOM_TEXT = "$(python3 -c 'import secrets; print(secrets.token_urlsafe(48))')"
 REDIS = "redis://127.0.0.1:6379/0"
-PLACEHOLDER = re.compile("(?i)change|example|placeholder|replace|your-secret")
-
-
-class Finding(NamedTuple):
-    """Status (ok, warning, error), subject, explanation, fixing command."""
-
-    status: str
-    subject: str
-    text: str
-    command: str = ""
-
-    @property
-    def advice(self) -> str:
-        return self.text + (f"; fix it with: {self.command}" if self.command else "")
-
-
-class ConfigurationError(SystemExit):
-    """Ends the process without a traceback, with a sentence for each error."""
-
-    def __init__(self, *errors: Finding) -> None:
-        super().__init__("\n".join(f"{e.subject} {e.advice}" for e in errors))
-
-
-def command_to_set(name: str, value: object) -> str:
-    """Return the command that sets a variable on this host; without a value, unsets it."""
-    heroku = "heroku config:" if os.environ.get("DYNO") else ""
-    if value in ("", None):
-        return f"{heroku}unset {name}"
-    return f"{heroku}set {name}={value}" if heroku else f"export {name}={value}"
+HEROKU_REDIS = (
+    "heroku addons:wait, or, if `heroku addons` lists no heroku-redis, "
+    "heroku addons:create heroku-redis:mini --wait"
+)
 
 
 class Settings(dict[str, Any]):
     """Settings by their names, of which each method reads one from the environment.
 
-    An empty variable counts as unset. `errors` says which are wrong. `declare` reads all
-    of them: see app/settings.py.
+    Environment variables override .env; an empty one counts as unset. `errors` says what
+    is wrong with them.
     """
 
-    def __init__(self, declare: "Declare", environ: Mapping[str, str]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.declare, self.environ = declare, environ
+        env_file.load()
         self.errors: list[Finding] = []
-        self.on_heroku = bool(environ.get("DYNO"))
+        self.on_heroku = bool(self.read("DYNO"))
         self.production = self.read("APP_ENV").lower() != "development"
         self["APP_ENV"] = "production" if self.production else "development"
-        declare(self)
-        if self["REDIS_URL"] == "memory://":
-            self["WEB_CONCURRENCY"] = 1  # processes do not share memory
 
     def __repr__(self) -> str:
         return f"<Settings {', '.join(self)}>"  # without values: some are secret
 
     def read(self, name: str) -> str:
         """Return the text of a variable; bytes other than UTF-8 are replaced."""
-        text = self.environ.get(name, "").strip()
+        text = os.environ.get(name, "").strip()
         quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
         what = "is in quotes, which Docker's --env-file keeps"
-        self.expect(not quoted, name, what, command=f"{name}=... (without quotes)")
+        self.expect(not quoted, name, what, f"{name}=... (without quotes)")
         return os.fsencode(text).decode(errors="replace")
 
-    def expect(
-        self, good: object, name: str, what: str, value: object = "", command: str = ""
-    ) -> None:
-        """Unless it is good, note the first thing that is wrong, and what fixes it."""
+    def expect(self, good: object, name: str, what: str, fix: str) -> None:
+        """Unless a setting is good, note the first thing that is wrong with it."""
         if not good and name not in (error.subject for error in self.errors):
-            command = command or command_to_set(name, value)
-            self.errors.append(Finding("error", name, what, command))
+            self.errors.append(Finding("error", name, what, fix))
 
     def text(self, name: str, default: str = "", *, most: int = 1000) -> None:
         """Read a text of at most so many characters."""
         self[name] = text = self.read(name) or default
         what = f"has {len(text)} characters, more than {most}"
-        self.expect(len(text) <= most, name, what, default)
+        self.expect(len(text) <= most, name, what, set_to(name, default))
 
     def number(
         self, name: str, default: int, *, least: int = 1, most: int = 2**31
@@ -94,14 +63,15 @@ class Settings(dict[str, Any]):
         good = re.fullmatch("[0-9]{1,10}", text) and least <= int(text) <= most
         self[name] = int(text) if good else default
         what = f"is {text!r}, not a whole number from {least} to {most}"
-        self.expect(good, name, what, default)
+        self.expect(good, name, what, set_to(name, default))
 
     def one_of(self, name: str, default: str, *others: str) -> None:
-        """Read one of these words, in capitals."""
-        self[name] = word = (self.read(name) or default).upper()
-        words = (default, *others)
-        what = f"is {word!r}, but must be one of {', '.join(words)}"
-        self.expect(word in words, name, what, default)
+        """Read one of these words, however it is capitalised."""
+        words = {word.lower(): word for word in (default, *others)}
+        text = self.read(name) or default
+        self[name] = words.get(text.lower())
+        what = f"is {text!r}, but must be one of {', '.join(words.values())}"
+        self.expect(self[name], name, what, set_to(name, default))
 
     def names(self, name: str) -> list[str]:
         """Read any number of items, with commas between them."""
@@ -111,68 +81,63 @@ class Settings(dict[str, Any]):
 
     def hosts(self, name: str) -> None:
         """Read host names; .example.com stands for its subdomains, too."""
-        for host in self.names(name):
+        self[name] = hosts = [host.lower() for host in self.names(name)]
+        for host in hosts:
             good = ":" not in host and host_is_trusted(host.removeprefix("."))
             what = f"has {host!r}, which is not a host name"
-            self.expect(good, name, what, "www.example.com")
-        self[name] = [host.lower() for host in self[name]]
+            self.expect(good, name, what, set_to(name, "www.example.com"))
 
-    def certificates(self, name: str) -> None:
-        """Read the path of a file of certificates."""
+    def file(self, name: str) -> None:
+        """Read the path of a file."""
         self[name] = path = self.read(name) or None
-        try:
-            ssl.create_default_context(cafile=path)
-        except OSError as error:  # SSLError is one, too
-            what = f"is {path!r}, which holds no certificates ({error.strerror})"
-            self.expect(False, name, what, "/path/to/ca.pem")
+        good = path is None or os.access(path, os.R_OK)
+        self.expect(good, name, f"is {path!r}, which cannot be read", set_to(name, ""))
 
     def secret(self, name: str, *, why: str) -> None:
-        """Read a secret, which production needs, long and random; say what for."""
+        """Read a secret; production needs one that is long and random: say what for."""
         self[name] = secret = self.read(name)
         weakness = weakness_of(secret) if secret else f"is not set, but {why}"
         good = not (weakness and self.production)
-        self.expect(good, name, weakness, f'"{RANDOM_TEXT}"')
+        self.expect(good, name, weakness, set_to(name, f'"{RANDOM_TEXT}"'))
 
     def secrets(self, name: str) -> None:
-        """Read any number of secrets, as good as the one that is needed."""
-        command = f"{command_to_set(name, '')} (or correct it)"
+        """Read any number of secrets, none of them worse."""
+        fix = f"{set_to(name, '')} (or correct it)"
         for weakness in map(weakness_of, self.names(name)):
             good = not (weakness and self.production)
-            self.expect(good, name, f"holds a secret that {weakness}", command=command)
+            self.expect(good, name, f"holds a secret that {weakness}", fix)
 
     def redis_url(self, name: str) -> None:
         """Read a Redis URL, or memory://; production needs one of them."""
         self[name] = url = self.read(name)
         what = "is not set, but production keeps the sessions there"
-        wait = "heroku addons:wait, or, if `heroku addons` lists no heroku-redis, "
-        create = "heroku addons:create heroku-redis:mini --wait"
-        command = wait + create if self.on_heroku else ""
-        self.expect(url or not self.production, name, what, REDIS, command)
+        fix = HEROKU_REDIS if self.on_heroku else set_to(name, REDIS)
+        self.expect(url or not self.production, name, what, fix)
         try:
             if url not in ("", "memory://"):
                 RedisStorage.from_url(url)
         except ValueError as error:
-            what = f"is not a Redis URL: {error}"
-            if "@" in url:
-                what += "; in a password, / is %2F, ? is %3F and # is %23"
-            self.expect(False, name, what, REDIS)
+            hint = "; in a password, / is %2F, ? is %3F and # is %23"
+            what = f"is not a Redis URL: {error}{hint if '@' in url else ''}"
+            self.expect(False, name, what, set_to(name, REDIS))
 
     def refuse_errors(self, *, own_storage: bool) -> None:
-        """Raise ConfigurationError if a setting is wrong that is used.
+        """End the process if a setting is wrong that is used.
 
-        Its first sentence says why this counts as production, if a developer may not
-        know. A host that only forgot a setting must not be told to be anything else.
+        First comes why this is production, if a developer may not know: a host that only
+        forgot a setting must not be told to be anything else.
         """
         errors = [e for e in self.errors if e.subject != "REDIS_URL" or not own_storage]
-        stage, secret = self.read("APP_ENV"), self.read("SECRET")
-        unclear = stage or secret.startswith("dev-") or not any(map(self.read, self))
-        if errors and unclear and stage.lower() not in ("development", "production"):
+        stage, made_here = self.read("APP_ENV"), self.read("SECRET").startswith("dev-")
+        unclear = stage or made_here or not any(map(self.read, self))
+        named = stage.lower().strip("\"'") in ("development", "production")
+        if errors and unclear and not named:
             what = f"is {stage!r}" if stage else "is not set"
+            fix = "export APP_ENV=development (on your own machine)"
             what += ", so this counts as production"
-            command = "export APP_ENV=development (on your own machine)"
-            errors.insert(0, Finding("error", "APP_ENV", what, command))
+            errors.insert(0, Finding("error", "APP_ENV", what, fix))
         if errors:
-            raise ConfigurationError(*errors)
+            raise refusal(*errors)
 
 
 def weakness_of(secret: str) -> str:
@@ -181,11 +146,8 @@ def weakness_of(secret: str) -> str:
         return "was made for development, but each stage gets its own"
     if "\ufffd" in secret:
         return "is not UTF-8"
-    if PLACEHOLDER.search(secret):
+    if re.search("(?i)change|example|placeholder|replace|your-secret", secret):
         return "is a placeholder that anyone can guess"
     if len(secret) < 32:
         return f"is too short ({len(secret)} characters, at least 32 are needed)"
     return "has too few different characters" if len(set(secret)) < 10 else ""
-
-
-Declare = Callable[[Settings], None]

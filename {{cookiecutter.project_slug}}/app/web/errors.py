@@ -20,14 +20,14 @@ def show_error(error: HTTPException) -> Response:
     if error.response is not None or isinstance(error, SecurityError):
         return answer
     if not prefers_html(request):
-        answer.data = jsonify(error=error.name).data
-        answer.mimetype = "application/json"
+        answer.data, answer.mimetype = (
+            jsonify(error=error.name).data,
+            "application/json",
+        )
         return answer
     said, hint = vars(error).get("description"), None
-    if isinstance(error, StorageUnavailable):
-        hint = explain(
-            error, current_app.extensions["session_storage"], production=False
-        )
+    if isinstance(error, StorageUnavailable):  # shown in development only
+        hint = explain(error, current_app.extensions["session_storage"])
     try:
         answer.data = render_template("error.html", error=error, said=said, hint=hint)
     except StorageUnavailable as outage:  # the page uses the session, too

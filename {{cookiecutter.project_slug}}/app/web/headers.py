@@ -28,16 +28,12 @@ def add(wsgi_app: Any, settings: Settings) -> Any:
             for name, _ in headers:
                 missing.pop(name.lower(), None)
             headers += [*missing.values(), ("X-Request-ID", request_id)]
-            if "app.varies_by_accept" in environ:
-                headers = vary_by_accept(headers)
+            if "app.varies_by_accept" in environ:  # see prefers_html()
+                varies = [text for name, text in headers if name.lower() == "vary"]
+                headers = [pair for pair in headers if pair[0].lower() != "vary"]
+                headers.append(("Vary", ", ".join([*varies, "Accept"])))
             return start_response(status, headers, *exc_info)
 
         return wsgi_app(environ, start)
 
     return wrapper
-
-
-def vary_by_accept(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    vary = [text for name, text in headers if name.lower() == "vary"]
-    others = [header for header in headers if header[0].lower() != "vary"]
-    return [*others, ("Vary", ", ".join([*vary, "Accept"]))]

@@ -24,27 +24,28 @@ def checks(settings: Settings) -> Callable[[], ResponseReturnValue | None]:
             scheme = request.headers.get("X-Forwarded-Proto") if to_https else None
             if scheme and not request.is_secure:
                 return redirect(request.url.replace("http://", "https://", 1), 308)
-        if request.method not in ("GET", "HEAD", "OPTIONS", "TRACE"):
-            refuse_other_sites()
+        if (
+            request.method not in ("GET", "HEAD", "OPTIONS", "TRACE")
+            and is_cross_site()
+        ):
+            view = current_app.view_functions.get(request.endpoint or "")
+            if not hasattr(view, "allow_cross_site"):
+                abort(403, "This request came from another site.")
         return None
 
     return check
 
 
-def refuse_other_sites() -> None:
-    """Answer 403 if another site's page wants to change something.
+def is_cross_site() -> bool:
+    """Return whether another site's page has sent the request.
 
     Browsers say so in Sec-Fetch-Site, older ones in Origin; a page's script can set
     neither. A client that sends neither is not a browser, so it has no visitor's cookies.
     """
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if site is not None:
-        allowed = site in ("same-origin", "none")
-    else:
-        allowed = origin is None or origin.partition("://")[2] == request.host
-    view = current_app.view_functions.get(request.endpoint or "")
-    if not (allowed or hasattr(view, "allow_cross_site")):
-        abort(403, "This request came from another site.")
+        return site not in ("same-origin", "none")
+    return origin is not None and origin.partition("://")[2] != request.host
 
 
 def allow_cross_site(view: View) -> View:
