@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from unittest.mock import patch
 
 import app
 from app.sessions import session
@@ -69,3 +70,9 @@ def restless() -> Flask:
     """Return the app, where nobody waits for longer than a second for a place."""
     places.PATIENCE = 1
     return create_app()
+
+
+def plain() -> Flask:
+    """Return the app as plain gunicorn serves it: without places and time-outs."""
+    with patch.object(places, "init_app"):
+        return create_app()
