@@ -9,11 +9,12 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
-# Kept between runs: making the base images takes a minute.
-CACHE = Path.home() / ".cache/visit-counter-images"
+# Kept between runs: making the base images takes two minutes.
+KEPT = Path.home() / ".cache/visit-counter-images"
 # Debian's unstable suite has the newest Pythons. They get the names of the official images,
 # which no test downloads, and are found in the same place there.
 PYTHONS = ("3.14", "3.15")
@@ -135,24 +136,25 @@ def pip_settings(folder: Path) -> list[str]:
 @contextmanager
 def base_images() -> Iterator[Path]:
     """Lend the store with the base images; make them if they are not there yet."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    recipe = CACHE / "recipe"
-    with (CACHE / "lock").open("w") as lock:
+    folder = (
+        KEPT / sha256(RECIPE.encode()).hexdigest()[:12]
+    )  # one for each version of this
+    folder.mkdir(parents=True, exist_ok=True)
+    done = folder / "done"
+    with (folder / "lock").open("w") as lock:
         while True:
             fcntl.flock(lock, fcntl.LOCK_SH)
-            if recipe.exists() and recipe.read_text() == RECIPE:
+            if done.exists():
                 break
             fcntl.flock(lock, fcntl.LOCK_EX)
-            # While it waited, another run may have made them.
-            if not (recipe.exists() and recipe.read_text() == RECIPE):
-                recipe.unlink(missing_ok=True)
-                make_base_images(CACHE / "images")
-                recipe.write_text(RECIPE)
-        yield CACHE / "images/store"
+            if not done.exists():  # another run may have made them meanwhile
+                make_base_images(folder / "images")
+                done.touch()
+        yield folder / "images/store"
 
 
 def make_base_images(folder: Path) -> None:
-    """Make both images from Debian's packages."""
+    """Make all images from Debian's packages."""
     shutil.rmtree(folder, ignore_errors=True)
     podman = Podman(folder)
     targets = ["apt-get", "indextargets", "--format", "$(REPO_URI)"]
@@ -174,8 +176,9 @@ def make_base_images(folder: Path) -> None:
         list(threads.map(make, ["sid", "bookworm"]))
     for version in PYTHONS:
         name = f"--tag={python_image(version)}"
-        podman("build", name, "-", stdin=PYTHON_FILE.format(version=version))
-    podman("build", f"--tag={SERVER}", "-", stdin=SERVER_FILE)
+        file = PYTHON_FILE.format(version=version)
+        podman("build", name, "-", stdin=file, timeout=900)
+    podman("build", f"--tag={SERVER}", "-", stdin=SERVER_FILE, timeout=900)
     (folder / "pip.conf").unlink()
 
 

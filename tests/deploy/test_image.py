@@ -17,7 +17,7 @@ import pytest
 
 from tests.conftest import Baker, commands_of, run_cookiecutter, status_of
 from tests.pages import block, code
-from tests.podman import Podman, arguments_of, container_name
+from tests.podman import PYTHONS, Podman, arguments_of, container_name
 from tests.raw import SLOW, Stream, dripping, request
 from tests.waiting import wait_until
 
@@ -234,6 +234,12 @@ def test_slow_clients_stop_nobody(start: Callable[[], Container], what: str) -> 
 
 
 @pytest.mark.usefixtures("commands")
+def test_it_has_the_python_that_its_name_says(podman: Podman, env: Path) -> None:
+    """The project's default, and no other under its name."""
+    status, output = try_in(podman, env, "python", "--version")
+    assert (status, output.rpartition(".")[0]) == (0, f"Python {PYTHONS[0]}")
+
+
 def test_flask_check_runs_in_it(podman: Podman, env: Path) -> None:
     status, output = try_in(podman, env, "flask", "check")
     assert status == 0, output

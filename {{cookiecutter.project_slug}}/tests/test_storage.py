@@ -1,9 +1,6 @@
 """Both storages keep the contract; one of your own is tested in the same way."""
 
-from collections.abc import Iterator
-
 import pytest
-from redis import Redis
 
 from app.sessions import MemoryStorage, RedisStorage, Storage
 
@@ -20,6 +17,5 @@ class TestMemoryStorage(StorageContract):
 @needs_servers
 class TestRedisStorage(StorageContract):
     @pytest.fixture
-    def storage(self, redis_url: str) -> Iterator[Storage]:
-        with Redis.from_url(redis_url) as client:
-            yield RedisStorage(client)
+    def storage(self, redis_url: str) -> Storage:
+        return RedisStorage.from_url(redis_url)
