@@ -3,13 +3,19 @@
 import json
 import signal
 import socket
+import ssl
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.client import HTTPResponse
 from pathlib import Path
 from threading import Event
 from urllib.parse import urlsplit
+
+import pytest
+from trustme import CA
 
 from tests.engine.conftest import PROJECT, Server, Visitor
 
@@ -142,3 +148,109 @@ def test_more_threads_are_not_more_views_at_a_time(
         for count in range(1, 7):
             counted = threads.map(lambda visitor: visitor.count(), visitors)
             assert list(counted) == [count] * 24
+
+
+@contextmanager
+def gunicorn(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start the probe; yield the process and the lines that it logged at the start."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", *options, "tests.engine.probe:create_app()"],
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout
+    log = ""
+    try:
+        while "Booting worker" not in log:
+            line = process.stdout.readline()
+            assert line, log
+            log += line
+        yield process, log
+    finally:
+        process.terminate()
+        rest, _ = process.communicate(timeout=30)
+    assert "Traceback" not in rest
+
+
+def port_in(log: str) -> int:
+    """Return the port of 127.0.0.1 on which it listens."""
+    return int(log.partition("://127.0.0.1:")[2].split(" ")[0].split(",")[0])
+
+
+POST = b"POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"
+
+
+def post_in_two_parts(connection: socket.socket) -> None:
+    """Send a request, the body later; read the answer."""
+    connection.settimeout(30)
+    connection.sendall(POST)
+    connection.sendall(b"hello")
+    answer = HTTPResponse(connection)
+    answer.begin()
+    assert (answer.status, answer.read()) == (200, b'{"bytes":5}\n')
+
+
+def test_several_listeners_and_a_unix_socket(tmp_path: Path) -> None:
+    path = str(tmp_path / "socket")
+    with gunicorn("--bind", f"unix:{path}", "--bind", "127.0.0.1:0") as (_, log):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(path)
+            for _ in range(3):
+                post_in_two_parts(connection)
+        with socket.create_connection(("127.0.0.1", port_in(log))) as connection:
+            for _ in range(3):
+                post_in_two_parts(connection)
+
+
+def test_tls(tmp_path: Path) -> None:
+    authority, file = CA(), tmp_path / "certificate.pem"
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(file)
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    with (
+        gunicorn("--bind", "127.0.0.1:0", "--certfile", str(file)) as (_, log),
+        socket.create_connection(("127.0.0.1", port_in(log))) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as connection,
+    ):
+        for _ in range(3):
+            post_in_two_parts(connection)
+
+
+def test_proxy_protocol() -> None:
+    """It is believed at the beginning of a connection, and nowhere else."""
+    with (
+        gunicorn("--bind", "127.0.0.1:0", "--proxy-protocol=v1") as (_, log),
+        socket.create_connection(("127.0.0.1", port_in(log)), 30) as connection,
+    ):
+        connection.sendall(b"PROXY TCP4 6.6.6.6 7.7.7.7 1 2\r\n")
+        post_in_two_parts(connection)
+        connection.sendall(b"PROXY TCP4 6.6.6.6 7.7.7.7 1 2\r\n" + POST)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_body_is_asked_for() -> None:
+    """Expect: 100-continue; curl would otherwise wait for a second."""
+    with (
+        gunicorn("--bind", "127.0.0.1:0") as (_, log),
+        socket.create_connection(("127.0.0.1", port_in(log)), 30) as connection,
+    ):
+        connection.sendall(POST[:-2] + b"Expect: 100-continue\r\n\r\n")
+        assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"hello")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("name", ["HUP", "TERM", "USR1"])
+def test_a_signal_waits_for_half_a_request(name: str) -> None:
+    with gunicorn("--bind", "127.0.0.1:0") as (process, log):
+        assert process.stdout
+        with socket.create_connection(("127.0.0.1", port_in(log))) as connection:
+            post_in_two_parts(connection)
+            connection.sendall(POST)
+            process.send_signal(getattr(signal, f"SIG{name}"))
+            while f"Handling signal: {name.lower()}" not in process.stdout.readline():
+                pass
+            connection.sendall(b"hello")
+            assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
