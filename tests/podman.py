@@ -14,7 +14,7 @@ from pathlib import Path
 from uuid import uuid4
 
 # Kept between runs: making the base images takes two minutes.
-KEPT = Path.home() / ".cache/visit-counter-images"
+KEPT = Path.home() / ".cache/visit-images"
 # Debian's unstable suite has the newest Pythons. They get the names of the official images,
 # which no test downloads, and are found in the same place there.
 PYTHONS = ("3.14", "3.15")
@@ -148,9 +148,9 @@ def base_images() -> Iterator[Path]:
                 break
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not done.exists():  # another run may have made them meanwhile
-                make_base_images(folder / "images")
+                make_base_images(folder)
                 done.touch()
-        yield folder / "images/store"
+        yield folder / "store"
 
 
 def make_base_images(folder: Path) -> None:
