@@ -34,9 +34,14 @@ def test_the_html_is_valid(
     page = open_page()
     for status in STATUSES:
         (tmp_path / f"{status}.html").write_text(show(page, status))
+    assert_valid(tmp_path)
+
+
+def assert_valid(folder: Path) -> None:
+    """Have the Nu HTML checker judge the pages in a folder."""
     jar = TOOLS / "vnu-jar/build/dist/vnu.jar"
     done = subprocess.run(
-        ["java", "-jar", jar, "--Werror", *tmp_path.iterdir()],
+        ["java", "-jar", jar, "--Werror", *folder.iterdir()],
         check=False,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -2,13 +2,14 @@
 
 import ast
 import http.client
+import os
 import re
 import shutil
 from http.cookies import SimpleCookie
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
-from tests.conftest import Server, run
+from tests.conftest import UV, Server, run
 from tests.pages import blocks, section
 
 SECRET = "a-production-secret-of-0123456789abcdef"
@@ -61,6 +62,12 @@ def type_in(project: Path, recipe: str) -> None:
             change_factory(project / name, told, block)
         elif block.startswith("    env."):
             add_below(project / name, told, block)
+        elif "default-src" in block:
+            policy = re.compile(
+                r'^ +"default-src.*?(?=^    \),$)', re.MULTILINE | re.DOTALL
+            )
+            text = (project / name).read_text()
+            (project / name).write_text(policy.sub(block, text))
         elif (project / name).exists():
             (project / name).write_text(merge((project / name).read_text(), block))
         else:
@@ -103,13 +110,39 @@ def copy_of(project: Path, folder: Path) -> Path:
 def install(project: Path, home: Path, page: str, title: str) -> None:
     """Type a recipe's commands for what it needs, and install that."""
     text = section(project / f"docs/{page}.md", title)
-    for block in blocks(project / f"docs/{page}.md"):
-        if "make lock" in block and block.strip() in text:
-            status, output = run(home, project, "sh", "-c", block)
-            assert status == 0, output
-    uv = project / ".venv/bin/uv", "pip", "install", "-p", ".venv/bin/python"
-    status, output = run(home, project, *uv, "-r", "requirements.txt")
+    commands = [b for b in blocks(project / f"docs/{page}.md") if "make lock" in b]
+    commands = [command for command in commands if command.strip() in text]
+    for command in commands:
+        type_command(project, home, command)
+    if commands:
+        type_command(project, home, "make .venv/bin/pytest")
+
+
+def type_command(project: Path, home: Path, command: str) -> str:
+    """Type a command where there is uv; return what it prints."""
+    path = f"{UV.parent}{os.pathsep}{os.environ['PATH']}"
+    status, output = run(home, project, "sh", "-c", command, PATH=path)
     assert status == 0, output
+    return output
+
+
+MY_STORAGE = """from .sessions import MemoryStorage
+
+
+class MyStorage(MemoryStorage):
+    pass
+"""
+
+
+def type_everything_in(project: Path, home: Path) -> None:
+    """Write all that docs/ tells to write, page by page, from top to bottom."""
+    (project / "app/my_storage.py").write_text(MY_STORAGE)
+    written = re.compile(r"`(app|tests)/\w+\.py`.*\n\n```python", re.DOTALL)
+    for page in sorted(project.glob("docs/*.md")):
+        for title in re.findall(r"^## (.+)$", page.read_text(), re.MULTILINE):
+            install(project, home, page.stem, title)
+            if written.search(section(page, title)):
+                type_in(project, f"{page.stem}: {title}")
 
 
 def append(file: Path, code: str) -> None:

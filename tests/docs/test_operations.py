@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from urllib.request import urlopen
 
 import pytest
 from redis import Redis
@@ -199,3 +200,13 @@ def test_redis_says_what_to_watch(redis_url: str) -> None:
     with Redis.from_url(redis_url) as redis:
         assert set(told) <= redis.info().keys()
     assert len(told) == 6
+
+
+def test_one_more_host_may_be_allowed_to_send_fonts(
+    typed: Callable[..., Path], deploy: Callable[..., Server]
+) -> None:
+    server = deploy(typed("operations: The Content-Security-Policy"))
+    with urlopen(f"{server.url}/healthz") as answer:  # noqa: S310
+        policy = answer.headers["Content-Security-Policy"].split("; ")
+    assert "font-src 'self' https://fonts.example.com" in policy
+    assert {"default-src 'self'", "frame-ancestors 'none'"} < {*policy}

@@ -13,12 +13,14 @@ from redis import Redis
 
 from tests.conftest import PRODUCTION, Server, run, valkey
 from tests.docs.recipes import (
+    MY_STORAGE,
     PASSWORD,
     SECRET,
     Browser,
     append,
     copy_of,
     install,
+    type_command,
     type_in,
 )
 from tests.pages import code
@@ -481,10 +483,7 @@ def test_one_view_takes_what_other_sites_send(
 def test_a_storage_of_ones_own(typed: Callable[..., Path], home: Path) -> None:
     """Its test keeps it to the contract."""
     project = typed("storage: In a storage of your own")
-    (project / "app/my_storage.py").write_text(
-        "from .sessions import MemoryStorage\n\n\n"
-        "class MyStorage(MemoryStorage):\n    def ping(self) -> None:\n        pass\n"
-    )
+    (project / "app/my_storage.py").write_text(MY_STORAGE)
     pytest_ = project / ".venv/bin/pytest"
     status, output = run(home, project, pytest_, "-q", "tests/test_my_storage.py")
     assert status == 0, output
@@ -496,15 +495,32 @@ def test_a_test_of_ones_own(typed: Callable[..., Path], home: Path) -> None:
     project = typed()
     [test] = [text for text in code(project / "README.md") if "def test_" in text]
     (project / "tests/test_own.py").write_text(test)
-    pytest_ = [project / ".venv/bin/pytest", "-q", "tests/test_own.py"]
-    for command in pytest_, ["make", "check"]:
-        status, output = run(home, project, *command)
-        assert status == 0, output
+    for command in ".venv/bin/pytest tests/test_own.py", "make check":
+        type_command(project, home, command)
+
+
+UNTYPED = """
+
+@bp.get("/first")
+def first():
+    return {"status": "ok"}
+"""
+
+
+def test_types_are_asked_for_in_the_engine_only(
+    typed: Callable[..., Path], home: Path
+) -> None:
+    project = typed()
+    append(project / "app/views.py", UNTYPED)
+    type_command(project, home, "make check")
+    append(project / "app/web/health.py", UNTYPED)
+    status, output = run(home, project, project / ".venv/bin/mypy")
+    assert status == 1
+    assert "app/web/health.py" in output
 
 
 def test_the_typed_code_is_clean(typed: Callable[..., Path], home: Path) -> None:
     """In style and types, once `make format` has put the imports together."""
     project = typed(LOGIN, COOKIES)
     for target in "format", "check":
-        status, output = run(home, project, "make", target)
-        assert status == 0, output
+        type_command(project, home, f"make {target}")
