@@ -27,8 +27,9 @@ SPREAD = Choice("1 process on all cores")
 CHOICES = [
     *[
         Choice(f"{app.name}, 1 core", app, pinned=True)
-        for app in (OURS, INCR, FLASK_SESSION)
+        for app in (INCR, FLASK_SESSION, OURS)
     ],
+    Choice("… with `WEB_THREADS=16`", settings={"WEB_THREADS": "16"}, pinned=True),
     SPREAD,
     Choice("… with `WEB_THREADS=1`", settings={"WEB_THREADS": "1"}),
     *[Choice(f"{n} processes", settings={"WEB_CONCURRENCY": str(n)}) for n in (2, 4)],
@@ -57,6 +58,6 @@ def prepare(choice: Choice, url: str, running: contextlib.ExitStack) -> dict[str
     load = candidate.count if choice.app is OURS else partial(candidate.load, "/")
     load(cookies, 1, CONNECTIONS[-1])  # to warm up
     return {
-        f"{choice.name} / {at}": partial(load, cookies, seconds(2), at)
+        f"{choice.name} / {at}": partial(load, cookies, seconds(1), at)
         for at in CONNECTIONS
     }
