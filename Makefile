@@ -16,7 +16,8 @@ CHROMIUM = $(shell command -v chromium 2>/dev/null)
 # What builds images and runs machines: for root only, on a Debian.
 MACHINES = $(shell test "$$(id -u)" = 0 && command -v podman >/dev/null && \
 	command -v runc >/dev/null && command -v debootstrap)
-LEFT_OUT = tests/engine tests/pythons/test_every_python.py tests/suites/test_flask_security.py \
+LEFT_OUT = tests/engine tests/soak tests/pythons/test_every_python.py \
+	tests/suites/test_flask_security.py \
 	$(if $(CHROMIUM),,tests/browser) $(if $(MACHINES),,tests/deploy/test_image.py \
 	tests/deploy/test_own_server.py tests/pythons/test_default.py)
 # Where projects are baked, and how to make there; .venv's own interpreter fits all of them.
@@ -63,9 +64,10 @@ newest: .venv/ready ## Test it all on the newest of what it is built on (PARTS="
 	@PARTS="$(PARTS)" $(BIN)/python -m tests.newest
 
 faults: .venv/ready ## Renew what docs/faults.md says happens under each fault
-	@$(BIN)/python -m pytest --write-faults
+	@$(BIN)/python -m pytest --ignore=tests/engine --write-faults
 
-soak: .venv/ready ## Put load on two instances for ten minutes (make soak SECONDS=60 for one)
+soak: .venv/ready ## Floods, and load on two instances for ten minutes (make soak SECONDS=60 for one)
+	@$(BIN)/python -m pytest tests/soak
 	@$(BAKE)
 	@$(MAKE_APP) .venv/bin/gunicorn
 	@SECONDS=$(or $(SECONDS),600) $(BIN)/python -m tests.soak
