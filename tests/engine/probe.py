@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from unittest.mock import patch
 
 import app
-from app.sessions import session
+from app.sessions import RedisStorage, session
 from app.web import connection, places
 from flask import Flask, request
 
@@ -76,3 +76,8 @@ def plain() -> Flask:
     """Return the app as plain gunicorn serves it: without places and time-outs."""
     with patch.object(places, "init_app"):
         return create_app()
+
+
+def create_app_with_its_own_storage() -> Flask:
+    """Return the app with a storage that its owner chose; it is never asked."""
+    return app.create_app(storage=RedisStorage.from_url("unix:///nowhere"))

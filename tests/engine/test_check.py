@@ -90,6 +90,34 @@ def test_warns_where_any_host_name_is_served(monkeypatch: pytest.MonkeyPatch) ->
     assert "TRUSTED_HOSTS" not in findings()
 
 
+@pytest.mark.parametrize(
+    ("url", "settings", "warned"),
+    [
+        ("rediss://host", {"DYNO": "web.1"}, True),
+        ("rediss://host", {"REDIS_TLS_VERIFY": "0"}, True),
+        ("rediss+cluster://host", {"REDIS_TLS_VERIFY": "0"}, True),
+        ("valkeys://host", {"REDIS_TLS_VERIFY": "0"}, True),
+        ("rediss://host?ssl_cert_reqs=none", {}, True),
+        ("rediss://host", {}, False),
+        ("redis://host", {"REDIS_TLS_VERIFY": "0"}, False),
+    ],
+)
+def test_warns_where_the_certificate_of_redis_is_not_verified(
+    redis: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+    url: str,
+    settings: dict[str, str],
+    warned: bool,
+) -> None:
+    for name, value in {"REDIS_URL": url, **settings}.items():
+        monkeypatch.setenv(name, value)
+    output = check(RedisStorage(redis)).output
+    lines = [line for line in output.splitlines() if "REDIS_TLS_VERIFY" in line]
+    assert [line.split()[0] for line in lines] == ["warning"] * warned
+    for line in lines:
+        assert "REDIS_TLS_VERIFY=1 (not for Heroku's own Redis)" in line
+
+
 def test_fails_when_the_connections_do_not_suffice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -41,6 +41,27 @@ def test_a_record_tells_the_request_it_belongs_to(app: Flask) -> None:
     )
 
 
+def test_what_a_call_adds_is_kept() -> None:
+    """`extra` and `stack_info`, as logging documents them."""
+    logger, lines = logging.getLogger("shop"), list[str]()
+
+    def note(record: logging.LogRecord) -> bool:
+        lines.append(LogfmtFormatter().format(record))
+        return False
+
+    logger.addFilter(note)
+    extra = {"order": 7, "by": "Ada L.", "a b\n=": "c\nd", "none": None}
+    logger.warning("sold", extra=extra, stack_info=True)
+    logger.removeFilter(note)
+    first, *stack = lines[0].splitlines()
+    assert first.endswith(
+        r' level=warning logger=shop message=sold order=7 by="Ada L." "a b\n="="c\nd"'
+    )
+    assert stack[0] == "  Stack (most recent call last):"
+    assert all(line.startswith("  ") for line in stack)
+    assert "test_what_a_call_adds_is_kept" in lines[0]
+
+
 def test_a_failing_view_is_a_500_with_its_traceback_in_the_log(
     app: Flask, client: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,12 +1,16 @@
 """What stands between the internet and the views."""
 
 from collections.abc import Callable
+from functools import partial, wraps
+from typing import ClassVar, cast
 
 import pytest
 from app import create_app
 from app.sessions import MemoryStorage
+from app.web import allow_cross_site
 from flask import Flask, request
 from flask.testing import FlaskClient
+from flask.views import MethodView
 
 MakeClient = Callable[..., FlaskClient]
 
@@ -105,6 +109,26 @@ def test_any_host_will_do_where_none_is_named(client: FlaskClient) -> None:
     assert client.get("/", headers={"Host": "evil.example"}).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/", "//evil.example/x", "/nowhere"])
+@pytest.mark.parametrize("accept", ["text/html", "*/*"])
+@pytest.mark.parametrize(
+    "host", ["", "a b", "a@b", "a/b", "evil.example/", "[::1", ":8"]
+)
+def test_what_is_no_host_name_is_refused_everywhere(
+    make_client: MakeClient, host: str, accept: str, path: str
+) -> None:
+    headers = {"Host": host, "Accept": accept, "X-Forwarded-Proto": "http"}
+    answer = make_client(TRUSTED_PROXIES="1").get(path, headers=headers)
+    assert answer.status_code == 400
+    assert answer.location is None
+
+
+@pytest.mark.parametrize("host", ["", "a b"])
+def test_a_health_check_needs_no_host_name(client: FlaskClient, host: str) -> None:
+    """HAProxy's, for example, sends none."""
+    assert client.get("/healthz", headers={"Host": host}).status_code == 200
+
+
 def test_leads_from_http_to_https_when_the_proxy_says_http(
     make_client: MakeClient,
 ) -> None:
@@ -140,6 +164,34 @@ def test_refuses_what_another_site_sends(
     assert client.post("/reset", headers=headers).status_code == status
     expected = 1 if status == 303 else 2
     assert client.get("/", headers=headers).json == {"views": expected}
+
+
+def test_one_line_lets_other_sites_post_to_a_view(app: Flask) -> None:
+    def answer() -> str:
+        return "taken"
+
+    def log_in_first(view: Callable[[], str]) -> Callable[[], str]:
+        return wraps(view)(lambda: view())
+
+    class Hook(MethodView):
+        decorators: ClassVar = [allow_cross_site]
+
+        def post(self) -> str:
+            return "taken"
+
+    rules: dict[str, Callable[..., str]] = {
+        "/plain": answer,
+        "/exempt": allow_cross_site(partial(answer)),
+        "/under-another": log_in_first(allow_cross_site(lambda: "taken")),
+        "/class": cast(Callable[..., str], Hook.as_view("hook")),
+    }
+    for path, view in rules.items():
+        app.add_url_rule(path, path, view, methods=["POST"])
+    client, other = app.test_client(), {"Sec-Fetch-Site": "cross-site"}
+    statuses = {path: client.post(path, headers=other).status_code for path in rules}
+    assert statuses.pop("/plain") == 403
+    assert set(statuses.values()) == {200}
+    assert client.post("/nowhere", headers=other).status_code == 403
 
 
 def test_refuses_large_bodies_as_flask_documents(app: Flask) -> None:

@@ -55,6 +55,22 @@ def test_several_processes_do_not_start_with_a_memory_each(
     )
 
 
+@pytest.mark.parametrize("given", ["3", ""])
+def test_a_storage_of_ones_own_gets_the_processes_that_are_set(
+    start_server: StartServer, given: str
+) -> None:
+    server = start_server(
+        "tests.engine.probe:create_app_with_its_own_storage()",
+        APP_ENV="production",
+        SECRET="0123456789abcdef-0123456789abcdef",
+        REDIS_URL="",
+        **({"WEB_CONCURRENCY": given} if given else {}),
+    )
+    server.stop()
+    log = "".join(server.log)
+    assert log.count("Booting worker with pid") == int(given or 2)
+
+
 def test_the_count_goes_on_after_a_crash(
     start_server: StartServer, redis: Redis, redis_url: str
 ) -> None:

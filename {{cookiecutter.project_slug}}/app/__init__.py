@@ -12,19 +12,18 @@ def create_app(storage: Storage | None = None) -> Flask:
 
     A wrong setting ends the process (SystemExit), with a sentence for each.
     """
-    settings = load_settings()
     app = Flask(__name__)
-    web.init_app(app, settings, storage)
-    sessions = app.session_interface = ServerSideSessionInterface(
-        app.extensions["session_storage"],
-        [settings["SECRET"], *settings["SECRET_FALLBACKS"]],
-        idle_timeout=settings["SESSION_IDLE_TIMEOUT"],
-        lifetime=settings["SESSION_LIFETIME"],
-        show_outage=web.show_error,
-    )
+    web.init_app(app, load_settings(), storage)
 
     # Yours: blueprints, extensions, app.config["..."] = ...
     app.register_blueprint(views.bp)
 
+    sessions = app.session_interface = ServerSideSessionInterface(
+        app.extensions["session_storage"],
+        [app.config["SECRET_KEY"], *app.config["SECRET_KEY_FALLBACKS"]],
+        idle_timeout=app.config["SESSION_IDLE_TIMEOUT"],
+        lifetime=app.config["SESSION_LIFETIME"],
+        show_outage=web.show_error,
+    )
     sessions.check_cookie(app)
     return app

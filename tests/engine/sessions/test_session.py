@@ -49,7 +49,15 @@ def test_has_no_public_names_but_a_mappings_and_its_own(browser: Browser) -> Non
         return [name for name in dir(own) if not name.startswith("_")]
 
     mapping = {name for name in dir(dict) if not name.startswith("_")} - {"fromkeys"}
-    own = {"increment", "regenerate", "new", "modified", "permanent", "accessed"}
+    own = {
+        "increment",
+        "regenerate",
+        "new",
+        "modified",
+        "permanent",
+        "accessed",
+        "used",
+    }
     assert {*browser.do(names)} == mapping | own
 
 
