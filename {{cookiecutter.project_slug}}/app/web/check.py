@@ -83,17 +83,14 @@ def check_redis(settings: Settings, client: Redis) -> Iterator[Finding]:
     for name in sorted(IN_INFO - info.keys()):
         yield Finding("warning", name, "is unknown: INFO does not say it")
     used, most = info.get("used_memory", 0), info.get("maxmemory", 0)
-    text, when = f"{used / 1e6:.1f} MB used", "when Redis is full"
+    room, full = max(0, most - used) // SESSION, "without a limit"
     if most:
-        room = f"{max(0, most - used) // SESSION:,} more"
-        text += f" of {most / 1e6:.1f} MB: room for {room} small sessions"
-        when = f"after some {room} first visits, robots' too"
-    yield Finding("ok", "memory", text)
+        full = f"full after some {room:,} more first visits, robots' too"
+    yield Finding("ok", "memory", f"{used / 1e6:.1f} MB used, {full}")
     if info.get("maxmemory_policy") == "noeviction":
         days = settings["SESSION_IDLE_TIMEOUT"] / 86400
-        text = (
-            f"is noeviction: {when}, nobody can log in or be counted for {days:g} days"
-        )
+        text = f"is noeviction: Redis is {full}; once it is full, nobody can log in or "
+        text += f"be counted for {days:g} days"
         fix = "redis-cli config set maxmemory-policy volatile-lru"
         if settings.on_heroku:
             fix = "heroku redis:maxmemory --policy volatile-lru"

@@ -19,7 +19,7 @@ def load() -> None:
         return
     found = read()
     for name, value in found.items():
-        os.environ.setdefault(name, value or "")
+        os.environ.setdefault(name, value)
     stage, secret = os.environ.get("APP_ENV", ""), os.environ.get("SECRET", "")
     own = secret in ("", found.get("SECRET")) or secret.startswith("dev-")
     if stage.lower() == "development" and stage == found.get("APP_ENV") and not own:
@@ -28,7 +28,7 @@ def load() -> None:
         raise refusal(Finding("error", ".env", what, fix))
 
 
-def read() -> dict[str, str | None]:
+def read() -> dict[str, str]:
     """Return what .env sets; refuse it if a line sets nothing."""
     what, fix = "is not UTF-8", "iconv -f UTF-16 .env > utf8 && mv utf8 .env"
     try:
@@ -44,15 +44,8 @@ def read() -> dict[str, str | None]:
     log.addHandler(warnings)
     found = dotenv_values(stream=StringIO(text))
     log.removeHandler(warnings)
-    lines = [line.partition("#")[0].split() for line in text.splitlines()]
-    wrong = [int(record.getMessage().split()[-1]) for record in warnings.buffer]
-    wrong += [
-        n
-        for n, line in enumerate(lines, 1)
-        if line[-1:] and found.get(line[-1], 0) is None
-    ]
-    if wrong:
-        number = next(n for n, line in enumerate(lines, 1) if n >= min(wrong) and line)
-        what = f"does not say NAME=value in line {number}"
+    wrong = [warning.getMessage() for warning in warnings.buffer]
+    if wrong or None in found.values():
+        what = f"has a line that sets nothing ({'; '.join(wrong) or 'without ='})"
         raise refusal(Finding("error", ".env", what, '"${EDITOR:-vi}" .env'))
-    return found
+    return {name: value or "" for name, value in found.items()}

@@ -12,10 +12,8 @@ from .findings import Finding, refusal, set_to
 
 RANDOM_TEXT = "$(python3 -c 'import secrets; print(secrets.token_urlsafe(48))')"
 REDIS = "redis://127.0.0.1:6379/0"
-HEROKU_REDIS = (
-    "heroku addons:wait, or, if `heroku addons` lists no heroku-redis, "
-    "heroku addons:create heroku-redis:mini --wait"
-)
+WAIT = "heroku addons:wait, or, if `heroku addons` lists no heroku-redis, "
+ADDON = f"{WAIT}heroku addons:create heroku-redis:mini --wait"
 
 
 class Settings(dict[str, Any]):
@@ -111,7 +109,7 @@ class Settings(dict[str, Any]):
         """Read a Redis URL, or memory://; production needs one of them."""
         self[name] = url = self.read(name)
         what = "is not set, but production keeps the sessions there"
-        fix = HEROKU_REDIS if self.on_heroku else set_to(name, REDIS)
+        fix = ADDON if self.on_heroku else set_to(name, REDIS)
         self.expect(url or not self.production, name, what, fix)
         try:
             if url not in ("", "memory://"):
