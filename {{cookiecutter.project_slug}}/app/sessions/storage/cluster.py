@@ -2,17 +2,16 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any
 
 from redis.crc import key_slot
-from redis.exceptions import AskError, MovedError, ResponseError, TryAgainError
+from redis.exceptions import AskError, MovedError, ResponseError
 
 from .base import StorageUnavailable
+from .breaker import Server
 from .connect import SOON
-from .server import Connect, Server
 
-HOPS = 5  # from server to server, at most
 AT_ONCE = 8  # servers that are asked for the slots, at most
 RECENT = 0.5  # seconds for which they are not asked again
 
@@ -20,16 +19,16 @@ RECENT = 0.5  # seconds for which they are not asked again
 class Cluster:
     """The servers of a Cluster: each knows who owns which slot.
 
-    They are asked who owns which slots before the first command, and again when one does
-    not answer, because it may have been replaced. If a slot has moved, its old owner says so.
+    They are asked for it before the first command, and again when one does not answer,
+    because it may have been replaced. If a slot has moved, its old owner says so.
     """
 
-    def __init__(self, nodes: list[tuple[str, int]], connect: Connect) -> None:
-        self._nodes, self._connect = nodes, connect  # addresses of some servers
+    def __init__(self, nodes: list[tuple[str, int]], connect: Any) -> None:
+        self._nodes, self._connect = nodes, connect  # hosts and ports of some servers
         self._servers: dict[tuple[str, int], Server] = {}
         self._owners: dict[int, Server] = {}  # by slot
-        self._asking = Lock()  # for who they are
-        self._asked = 0.0  # when they were asked last, by time.monotonic()
+        self._asking = Lock()  # for the owners
+        self._asked = 0.0  # when they were asked for last, by time.monotonic()
 
     def ask(self, came: float, key: str, *command: Any) -> Any:
         """Ask the server that holds the key: see Server.ask."""
@@ -37,11 +36,9 @@ class Cluster:
         if slot not in self._owners:
             self._find_owners()
         server = self._owners.get(slot) or self._some()[0]
-        for _ in range(HOPS):
+        for _ in range(5):  # from server to server, at most
             try:
                 return server.ask(came, key, *command, asking=asking)
-            except TryAgainError:
-                sleep(0.05)
             except AskError as error:
                 server = self._server(error.host or server.address[0], error.port)
                 asking = not isinstance(error, MovedError)
@@ -53,15 +50,16 @@ class Cluster:
                 raise
         raise StorageUnavailable("the servers of the Cluster disagree about a slot")
 
-    def _server(self, *address: Any) -> Server:
-        if not (server := self._servers.get(address)):
-            server = Server(self._connect(*address), AskError, TryAgainError)
-        return self._servers.setdefault(address, server)
+    def _server(self, host: str, port: int) -> Server:
+        if not (server := self._servers.get((host, port))):
+            server = Server(self._connect(host=host, port=port), AskError)
+        return self._servers.setdefault((host, port), server)
 
     def _some(self) -> list[Server]:
         """Return servers that work; if none does, those that are known."""
-        working = [s for s in list(self._servers.values()) if s.breaker.works]
-        return working or [self._server(*a) for a in (*self._servers, *self._nodes)]
+        servers = list(self._servers.values())
+        known = [*servers, *(self._server(*node) for node in self._nodes)]
+        return [server for server in servers if server.breaker.works] or known
 
     def _find_owners(self) -> None:
         """Ask who owns which slots, unless somebody does, or did so a moment ago."""
@@ -76,22 +74,22 @@ class Cluster:
                 answers = [pool.submit(self._slots_of, server) for server in servers]
             for server, answer in zip(servers, answers, strict=True):
                 if not (error := answer.exception()):
-                    return self._note(answer.result(), server.address[0])
+                    return self._use(answer.result(), server.address[0])
                 if server.breaker.works and not isinstance(error, ResponseError):
                     failures[server] = f"{type(error).__name__}: {error}"
             for server, failure in failures.items():
                 server.breaker.ended(self._asked, failure, answered=False)
 
     def _slots_of(self, server: Server) -> Any:
-        with self._connect(*server.address, **SOON) as client:
+        host, port = server.address
+        with self._connect(host=host, port=port, **SOON) as client:
             return client.execute_command("CLUSTER SLOTS")
 
-    def _note(self, slots: list[Any], host_asked: str) -> None:
-        """Note who owns which slots, and drop the servers that own none."""
+    def _use(self, slots: list[Any], host_asked: str) -> None:
         owners: dict[int, Server] = {}
         for first, last, (host, port, *_), *_ in slots:
             owner = self._server(host or host_asked, port)
             owners |= dict.fromkeys(range(first, last + 1), owner)
         self._owners = owners
         for address in self._servers.keys() - {s.address for s in owners.values()}:
-            self._servers.pop(address).breaker.leave()
+            self._servers.pop(address).breaker.end("is no longer in use")

@@ -1,7 +1,7 @@
 """Sessions in Redis or Valkey: one hash each, one round trip per operation."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from time import monotonic
 from typing import Any, Self
 
@@ -9,10 +9,13 @@ from redis import Redis, RedisCluster, ResponseError
 from redis.sentinel import SentinelConnectionPool
 
 from .base import ENDED_FOR, SessionEnded, Storage, StorageUnavailable
+from .breaker import Server
 from .connect import SEVERAL, connect
-from .server import Ask, Server
 
 log = logging.getLogger(__name__)
+
+Fields = Mapping[str, str]
+Names = Collection[str]
 
 # Redis runs each Lua script as one atomic step. It looks at the key first, so that nothing
 # extends the minute of an ended one. Then comes the command that a full Redis may refuse,
@@ -21,11 +24,12 @@ LOOK = """
 local key, kind = KEYS[1], redis.call('TYPE', KEYS[1]).ok
 if kind == 'string' and redis.call('GET', key) == 'ended' then return 'ended' end
 """
-LOAD = f"""{LOOK}
+FIND = LOOK + "if kind ~= 'hash' and kind ~= 'none' then return 'foreign' end"
+LOAD = f"""{FIND}
 if kind == 'hash' then redis.call('EXPIRE', key, ARGV[1]) end
 return redis.call('HGETALL', key)
 """
-SAVE = f"""{LOOK}
+SAVE = f"""{FIND}
 if kind == 'none' and ARGV[2] == '0' then return 0 end
 local removed = 4 + 2 * ARGV[3]
 for i = 4, removed - 1, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
@@ -33,7 +37,7 @@ for i = removed, #ARGV do redis.call('HDEL', key, ARGV[i]) end
 return redis.call('EXPIRE', key, ARGV[1]) + 1
 """
 # Lua's numbers are exact only up to 2^53, so the sum is read as text.
-INCREMENT = f"""{LOOK}
+INCREMENT = f"""{FIND}
 if kind == 'none' and ARGV[2] == '0' then return false end
 redis.call('HINCRBY', key, ARGV[3], ARGV[4])
 redis.call('EXPIRE', key, ARGV[1])
@@ -49,18 +53,14 @@ return record
 
 
 class RedisStorage(Storage):
-    """Keeps sessions where a `redis.Redis` of your own would, with that client's time-outs.
+    """Keeps sessions where a `redis.Redis` of your own would, with its time-outs."""
 
-    The client itself is not used, no command is sent twice, and each server has a breaker.
-    """
-
-    def __init__(self, client: Redis | Ask) -> None:
+    def __init__(self, client: Redis | Callable[..., Any]) -> None:
         pool = getattr(client, "connection_pool", None)
         if isinstance(client, RedisCluster) or isinstance(pool, SentinelConnectionPool):
-            text = (
-                "takes a client of one server; for several, use RedisStorage.from_url"
+            raise TypeError(
+                f"several servers need RedisStorage.from_url with {SEVERAL}"
             )
-            raise TypeError(f"RedisStorage {text} with {SEVERAL}")
         self.client = client
         self._ask = Server(client).ask if isinstance(client, Redis) else client
         self._reported: set[str] = set()  # keys of the wrong type
@@ -74,22 +74,17 @@ class RedisStorage(Storage):
         redis://user:password@host:port/db, rediss:// with TLS, unix:///path/to/socket?db=1,
         redis+sentinel://host:port,host:port/service/db?sentinel_password=password or
         redis+cluster://host:port,host:port; valkey means redis. `ca_cert`: a file of
-        certificates to trust instead of the system's. The ?ssl_…= of redis-py beat it and
-        `verify`. Raises ValueError, which quotes neither the URL nor the password.
+        certificates to trust instead of the system's; ?ssl_…= beats it and `verify`.
+        Raises ValueError, which quotes neither the URL nor the password.
         """
         return cls(connect(url, connections, verify, ca_cert or None))
 
     def load(self, key: str, ttl: int) -> dict[str, str] | None:
-        return _fields(self._run(LOAD, key, ttl))
+        record: dict[str, str] | None = self._run(LOAD, key, ttl)
+        return record
 
     def save(
-        self,
-        key: str,
-        changed: Mapping[str, str],
-        removed: Collection[str],
-        ttl: int,
-        *,
-        create: bool,
+        self, key: str, changed: Fields, removed: Names, ttl: int, *, create: bool
     ) -> bool:
         fields = [part for item in changed.items() for part in item]
         counts = ttl, int(create), len(changed)
@@ -101,42 +96,33 @@ class RedisStorage(Storage):
         try:
             total = self._run(INCREMENT, key, ttl, int(create), field, by)
         except ResponseError as error:
-            if "overflow" in str(error):
-                raise OverflowError("the sum needs more than 64 bits") from None
-            raise TypeError("the field does not hold a 64-bit integer") from None
+            kind = OverflowError if "overflow" in str(error) else TypeError
+            raise kind("the field, or the sum, is not a 64-bit integer") from None
         return None if total is None else int(total)
 
     def delete(self, key: str) -> dict[str, str] | None:
-        return _fields(self._run(DELETE, key, ENDED_FOR))
+        record: dict[str, str] | None = self._run(DELETE, key, ENDED_FOR)
+        return record
 
     def ping(self) -> None:
         failures = []
         for number in range(8):  # one working server of a Cluster is enough
             try:
-                # PING may be forbidden; no session has such a key.
-                self._run(LOAD, f"session:{number}", 1)
+                self._run(LOAD, f"session:{number}", 1)  # PING may be forbidden
                 return
             except StorageUnavailable as error:
                 failures.append(error)
         raise failures[0]
 
     def _run(self, script: str, key: str, *args: str | int) -> Any:
-        """Run a script on one key; return None if the key does not hold a hash."""
-        try:
-            # EVALSHA would save less than a percent, and need EVAL after a restart.
-            answer = self._ask(monotonic(), key, "EVAL", script, 1, key, *args)
-        except ResponseError as error:
-            if "WRONGTYPE" not in str(error):
-                raise
-            if key not in self._reported and len(self._reported) < 1000:
-                self._reported.add(key)
-                log.error("%s does not hold a session, so it counts as absent", key)
-            return None
+        """Run a script; return a record as a dict, or None if there is none."""
+        # EVALSHA would save less than a percent, and need EVAL after a restart.
+        answer = self._ask(monotonic(), key, "EVAL", script, 1, key, *args)
         if answer == "ended":
             raise SessionEnded
-        return answer
-
-
-def _fields(answer: list[str] | None) -> dict[str, str] | None:
-    """Turn HGETALL's answer, in which names and values alternate, into a record."""
-    return dict(zip(answer[::2], answer[1::2], strict=True)) if answer else None
+        if answer == "foreign" and key not in self._reported:
+            log.error("%s does not hold a session, so it counts as absent", key)
+            self._reported.add(key)
+        if isinstance(answer, list):  # HGETALL's: names and values alternate
+            return dict(zip(answer[::2], answer[1::2], strict=True)) or None
+        return None if answer == "foreign" else answer

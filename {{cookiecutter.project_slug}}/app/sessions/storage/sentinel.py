@@ -7,7 +7,7 @@ from typing import Any
 from redis import Redis
 
 from .base import StorageUnavailable
-from .server import Connect, Server
+from .breaker import Server
 
 SURE = 0.5  # seconds after an answer during which a master is not replaced
 
@@ -15,12 +15,11 @@ SURE = 0.5  # seconds after an answer during which a master is not replaced
 class Master:
     """The master that the Sentinels of a service name.
 
-    Neither a master that was asleep nor a worker that was idle knows that the master has
-    been replaced, so the Sentinels are asked again if its last answer is not recent. While
-    no Sentinel answers, the master that they named last stays in use.
+    Neither a master that slept nor a worker that idled knows that it was replaced, so the
+    Sentinels are asked if the last answer is not recent. If none answers, it stays in use.
     """
 
-    def __init__(self, service: str, sentinels: list[Redis], connect: Connect) -> None:
+    def __init__(self, service: str, sentinels: list[Redis], connect: Any) -> None:
         self._service, self._connect = service, connect
         self._sentinels = [Server(client) for client in sentinels]
         self._lock = Lock()  # guards the next one
@@ -40,11 +39,10 @@ class Master:
         return answer
 
     def _find(self, came: float) -> Server:
-        command = "SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._service
-        reason = "they know no such master"
+        command, reason = "SENTINEL GET-MASTER-ADDR-BY-NAME", "they know no such master"
         for sentinel in self._sentinels:
             try:
-                if found := sentinel.ask(came, "", *command):
+                if found := sentinel.ask(came, "", command, self._service):
                     return self._use(found[0], int(found[1]))
             except StorageUnavailable as error:
                 reason = error.reason
@@ -52,10 +50,10 @@ class Master:
             return self._master
         raise StorageUnavailable(f"no Sentinel names {self._service}: {reason}")
 
-    def _use(self, *address: Any) -> Server:
+    def _use(self, host: str, port: int) -> Server:
         with self._lock:
-            if not self._master or self._master.address != address:
+            if not self._master or self._master.address != (host, port):
                 if self._master:
-                    self._master.breaker.leave()
-                self._master = Server(self._connect(*address))
+                    self._master.breaker.end("is no longer in use")
+                self._master = Server(self._connect(host=host, port=port))
             return self._master
