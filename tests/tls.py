@@ -12,7 +12,7 @@ class TLSProxy:
     """Takes TLS connections on a free port and passes them on to another one."""
 
     def __init__(self, folder: Path, port: int) -> None:
-        authority = trustme.CA()
+        self.authority = authority = trustme.CA()
         self.ca_file = folder / "ca.pem"
         authority.cert_pem.write_to_path(str(self.ca_file))
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -22,6 +22,11 @@ class TLSProxy:
         self.port: int = self._listener.getsockname()[1]
         self._thread = Thread(target=self._accept)
         self._thread.start()
+
+    def demand_certificates(self) -> None:
+        """From now on, let only clients in that have a certificate of this authority."""
+        self._context.verify_mode = ssl.CERT_REQUIRED
+        self.authority.configure_trust(self._context)
 
     def close(self) -> None:
         """Take no more connections."""
