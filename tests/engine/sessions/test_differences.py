@@ -1,6 +1,9 @@
 """Each difference between these sessions and Flask's own, shown on both."""
 
+import json
+import secrets
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -90,11 +93,82 @@ def test_keys_are_texts(ours: Visitor, flasks: Visitor) -> None:
     assert flasks.get(contents).json == {"1": "one"}
 
 
+def test_keys_are_valid_unicode(ours: Visitor, flasks: Visitor) -> None:
+    def half_a_character() -> None:
+        session["\ud83d"] = 1
+
+    with pytest.raises(TypeError, match=r"session\['\\ud83d'\] cannot be stored"):
+        ours.get(half_a_character)
+    flasks.get(half_a_character)
+    assert flasks.get(lambda: str(len(session))).text == "1"
+
+
 def test_it_is_a_mapping_but_no_dict(ours: Visitor, flasks: Visitor) -> None:
-    for visitor, is_dict in (ours, "False"), (flasks, "True"):
+    """So there are no operators, nor what only dicts can be used for."""
+    uses: list[Callable[[Any], object]] = [
+        lambda own: own | {"b": 2},
+        lambda own: {"b": 2} | own,
+        lambda own: [*reversed(own)],
+        lambda own: own.fromkeys("a"),
+        lambda own: json.dumps(own),
+        lambda own: deepcopy(own),
+    ]
+
+    def use() -> str:
+        own = session._get_current_object()  # type: ignore[attr-defined]
+        works = [isinstance(own, dict)]
+        for attempt in uses:
+            try:
+                works.append(bool(attempt(own)))
+            except (TypeError, AttributeError):
+                works.append(False)
+        return str(set(works))
+
+    for visitor, works in (ours, "{False}"), (flasks, "{True}"):
         visitor.get(put(a=1))
-        assert visitor.get(lambda: str(isinstance(session, dict))).text == is_dict
+        assert visitor.get(use).text == works
         assert visitor.get(contents).json == {"a": 1}
+
+
+def test_the_order_is_that_of_the_storage(ours: Visitor, flasks: Visitor) -> None:
+    """Of MemoryStorage, here: new keys come last. Flask sorts them."""
+
+    def order() -> str:
+        return "".join(session)
+
+    def move() -> str:
+        session["b"] = session.pop("b")
+        return order()
+
+    for visitor, orders in (ours, ["ba", "ba"]), (flasks, ["ab", "ab"]):
+        visitor.get(put(b=1, a=1))
+        assert [visitor.get(order).text, visitor.get(move).text] == orders
+
+
+def test_repr_shows_no_data(ours: Visitor, flasks: Visitor) -> None:
+    for visitor, shown in (ours, False), (flasks, True):
+        visitor.get(put(secret="hidden"))
+        text = visitor.get(lambda: str([session["secret"], session])).text
+        assert ("secret" in text) is shown
+
+
+def test_new_says_whether_there_is_no_session_yet(
+    ours: Visitor, flasks: Visitor
+) -> None:
+    for visitor, new in (ours, "[True, False]"), (flasks, "[False, False]"):
+        before = visitor.get(lambda: str(session.new)).text
+        visitor.get(put(a=1))
+        after = visitor.get(lambda: str(session.new)).text
+        assert f"[{before}, {after}]" == new
+
+
+@pytest.mark.filterwarnings("ignore:The 'session' cookie is too large")
+def test_the_data_may_be_large(ours: Visitor, flasks: Visitor) -> None:
+    for visitor, fits in (ours, True), (flasks, False):
+        visitor.get(put(a=secrets.token_hex(5000)))
+        cookie = visitor.client.get_cookie("session")
+        assert cookie
+        assert (len(cookie.value) < 4093) is fits  # what browsers keep
 
 
 def test_changes_inside_a_value_are_noticed(ours: Visitor, flasks: Visitor) -> None:

@@ -135,7 +135,10 @@ def may_read_it(response: Response) -> bool:
 
 def forbid_sharing(response: Response) -> None:
     """Keep the response out of shared caches, and of all unless the view says more."""
-    response.vary.add("Cookie")
+    if "Vary" in response.headers:
+        response.vary.add("Cookie")  # parsing takes 4 µs
+    else:
+        response.headers["Vary"] = "Cookie"
     if "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "private, no-store"
     else:
