@@ -99,6 +99,17 @@ def test_is_loaded_only_when_it_is_used(browser: Browser, calls: list[str]) -> N
     assert calls == []
 
 
+def test_accessed_says_whether_the_data_was_used(browser: Browser) -> None:
+    """Flask sets it whenever anybody looks at the session, which has no effect."""
+
+    def use() -> list[bool]:
+        before = session.accessed
+        session.get("a")
+        return [before, session.accessed]
+
+    assert browser.do(use) == [False, True]
+
+
 def test_decodes_only_the_values_that_are_used(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:

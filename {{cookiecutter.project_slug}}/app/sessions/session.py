@@ -25,7 +25,6 @@ class Session(SessionMixin):
 
     def __init__(self, record: Record) -> None:
         self._record = record
-        # Whether the data was used: Flask sets `accessed` by merely looking here.
         self._used = self._saved = False
         self._values: dict[str, Any] = {}  # of the keys that were used, as they are now
         self._read: dict[str, str] = {}  # the texts from which they were decoded
@@ -77,10 +76,7 @@ class Session(SessionMixin):
         return total
 
     def clear(self) -> None:
-        """Forget everything, as at logout: delete the record and expire the cookie.
-
-        What is set afterwards starts a new session, under a new id.
-        """
+        """Forget everything, as at logout; what is set afterwards gets a new id."""
         self._use().forget()
         self._values, self._read = {}, {}
 
@@ -88,10 +84,8 @@ class Session(SessionMixin):
         """Keep the data under a new id, as required at each login (ASVS 7.2.4)."""
         self._use().renew()
 
-    @property
-    def used(self) -> bool:
-        """Whether the data was used; `accessed` is also true if anybody has looked."""
-        return self._used
+    # Whether the data was used. Flask sets this by merely looking, which has no effect.
+    accessed = property(lambda self: self._used, lambda self, value: None)
 
     @property
     def new(self) -> bool:  # type: ignore[override]
