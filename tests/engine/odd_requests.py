@@ -191,8 +191,8 @@ CHUNKED = [
     "z\r\n",
     "\r\n",
     "-7\r\na=1&b=2\r\n0\r\n\r\n",
-    "7FFFFFFFFFFFFFFFF\r\na=1&b=2\r\n0\r\n\r\n",
     "0\r\n\r\n",
+    "7FFFFFFFFFFFFFFFF\r\na=1&b=2\r\n0\r\n\r\n",
 ]
 
 

@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 import app
 from app.sessions import RedisStorage, session
-from app.web import connection, places
+from app.web import places
 from flask import Flask, request
 
 
@@ -55,7 +55,7 @@ def create_app() -> Flask:
 
 def impatient() -> Flask:
     """Return the app, which waits two seconds for a client."""
-    connection.PATIENCE = 2
+    places.PATIENCE = 2
     return create_app()
 
 
@@ -68,7 +68,7 @@ def unlimited() -> Flask:
 
 def restless() -> Flask:
     """Return the app, where nobody waits for longer than a second for a place."""
-    places.PATIENCE = 1
+    places.WAIT = 1
     return create_app()
 
 

@@ -80,7 +80,7 @@ def test_log_config_with_a_handler_that_is_no_stream(
 
 
 def test_an_access_log_in_another_format(start_server: StartServer) -> None:
-    form = "--access-logformat '%(h)s %(m)s %(U)s %({host}i)s %(request_id)s'"
+    form = "--access-logformat '%(h)s %(m)s %(U)s %({host}i)s %(id)s'"
     server = start_server(GUNICORN_CMD_ARGS=form)
     server.visitor().count()
     server.stop()
@@ -134,7 +134,7 @@ def test_reload_is_refused() -> None:
     )
     assert done.returncode == 1
     assert done.stderr.endswith(
-        "gunicorn --reload would go on serving the old code; reload with: make dev\n"
+        "--reload would go on serving old code; reload with: make dev\n"
     )
 
 

@@ -1,149 +1,165 @@
-"""Few views at a time: a request gets a place once it has arrived, until its view returns.
+"""Few views at a time: a request gets a place when it has arrived, until its view returns.
 
-Threads are cheap, so slow clients may have them; places are few, as connections to Redis are.
+Clients may be slow: they hold one of many threads meanwhile, and no place.
 """
 
 import io
+import socket
 from collections.abc import Iterable
-from mmap import mmap
+from errno import ECONNRESET
+from functools import partial
 from threading import Condition
 from time import monotonic
 from typing import Any
 
 from flask import Flask
-from werkzeug.exceptions import BadRequest, RequestTimeout, ServiceUnavailable
+from werkzeug import exceptions
 
-from .connection import Connection, TooSlow, guard
+from .errors import show_error
 
-PATIENCE = 10  # seconds: whoever has waited so long for a view to begin gets 503
-# Bytes. A small body needs no room, so that forms still come in when large bodies fill it.
-SMALL = 2**16
-ROOM = 48 * 2**20  # for large bodies; with a small one in each thread: 64 MiB at most
-AHEAD = 2**20  # of a body without a limit
+PATIENCE = 30  # seconds for a request to arrive, and for a client that reads nothing
+WAIT = 10  # seconds for a place or room; then the answer is 503
+# Bytes of a body that needs no room, and what all larger ones share: 64 MiB with 256 small.
+SMALL, ROOM = 2**16, 48 * 2**20
 
 
-def init_app(app: Flask, places: int) -> None:
-    """Let so many views be at work at a time."""
-    app.wsgi_app = Places(app, places)  # type: ignore[method-assign]
-    app.extensions["guard"] = guard  # which gunicorn.conf.py calls
+class TooSlow(ConnectionResetError):
+    """To gunicorn, such a client is one that has gone: no traceback is logged."""
+
+    def __init__(self) -> None:
+        super().__init__(ECONNRESET, "The client is too slow")
+
+
+class Connection(socket.socket):
+    """A connection on which gunicorn waits for nobody without end."""
+
+    due: float | None = None  # by when what is received must be there
+
+    def setblocking(self, flag: bool, /) -> None:
+        """Limit the waiting; gunicorn asks to block whenever a request begins."""
+        self.settimeout(PATIENCE if flag else 0)
+        self.due = monotonic() + PATIENCE
+
+    def shutdown(self, how: int, /) -> None:
+        """End the answer. gunicorn's only loop would then wait 2 s for the client's end."""
+        super().shutdown(how)
+        self.due = 0
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        if self.due is not None:
+            self.settimeout(max(self.due - monotonic(), 0.001))
+        try:
+            return super().recv(min(size, SMALL), flags)
+        except TimeoutError:
+            raise TooSlow from None
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        """Send all; who reads slowly, but steadily, may take longer than PATIENCE."""
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self.send(rest, flags) :]
+        except TimeoutError:
+            raise TooSlow from None
+
+
+def guard(listeners: Iterable[Any]) -> None:
+    """Make gunicorn's listeners accept such connections. (TLS replaces them by its own.)"""
+
+    def accept(original: Any) -> tuple[Connection, Any]:
+        sock, address = original()
+        kind = sock.family, sock.type, sock.proto
+        return Connection(*kind, fileno=sock.detach()), address
+
+    for listener in listeners:
+        listener.accept = partial(accept, listener.accept)
 
 
 class Limit:
-    """An amount to take from, for a while; whoever finds too little left waits."""
+    """An amount to take from; whoever finds too little waits."""
 
-    def __init__(self, amount: int) -> None:
-        self.left = amount
-        self.moved = 0.0
-        self.changed = Condition()
+    def __init__(self, left: int) -> None:
+        self.left, self.moved, self.changed = left, 0.0, Condition()
 
     def take(self, amount: int = 1) -> None:
-        """Take it; raise ServiceUnavailable if it does not become free in time."""
         with self.changed:
-            # If nothing moves any more, those who wait would only fill the threads, and
-            # keep them from requests that need no place.
-            patience = PATIENCE if monotonic() < self.moved + PATIENCE else 0
-            if not self.changed.wait_for(lambda: self.left >= amount, patience):
-                raise ServiceUnavailable(retry_after=PATIENCE)
-            self.left -= amount
-            self.moved = monotonic()
+            # Nothing has moved for so long: views hang, and whoever waited for them would
+            # keep a thread from requests that need no place.
+            wait = WAIT if monotonic() < self.moved + WAIT else 0
+            if not self.changed.wait_for(lambda: self.left >= amount, wait):
+                raise exceptions.ServiceUnavailable(retry_after=WAIT)
+            self.left, self.moved = self.left - amount, monotonic()
 
     def give(self, amount: int = 1) -> None:
-        """Give it back."""
         with self.changed:
-            self.left += amount
-            self.moved = monotonic()
+            self.left, self.moved = self.left + amount, monotonic()
             self.changed.notify(amount)
 
 
 class Body(io.RawIOBase):
-    """A body: what has been received ahead, and then the rest; it has room until closed."""
+    """A body of which `size` bytes are read ahead; a large one has room until it is closed."""
 
-    def __init__(self, environ: dict[str, Any], size: int, room: Limit) -> None:
-        self._rest = environ["wsgi.input"].read
-        self._size = self._held = 0
-        if size > SMALL:
-            room.take(size)
-            self._held, self._room = size, room
-        # What large bodies need goes back to the system at once, unlike other memory.
-        self._ahead: Any = mmap(-1, size) if self._held else io.BytesIO()
-        try:
-            while self._size < size and (
-                part := self._rest(min(SMALL, size - self._size))
-            ):
-                self._size += self._ahead.write(part)
-        except TooSlow:
-            raise RequestTimeout from None
-        except Exception:  # noqa: BLE001 - cut off or malformed: told a view that reads it
-            self._rest = refuse
-        finally:
-            self._ahead.seek(0)
-
-    def readable(self) -> bool:
-        return True
+    def __init__(self, rest: Any, size: int, room: Limit) -> None:
+        self.rest, self.room, self.start = rest, room, io.BytesIO()
+        self.held = size if size > SMALL else 0
+        while part := rest.read(min(size - self.start.tell(), SMALL)):
+            self.start.write(part)
+        self.size = self.start.tell()
+        self.start.seek(0)
 
     def readinto(self, buffer: Any, /) -> int:
-        size = min(len(buffer), self._size)
-        try:
-            data = self._ahead.read(size) if size else self._rest(len(buffer))
-        except Exception as error:
-            raise BadRequest from error
-        self._size -= size
+        data = self.start.read(len(buffer)) or self.rest.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
 
     def close(self) -> None:
-        if not self.closed and self._held:
-            self._room.give(self._held)
-            self._ahead.close()
+        if self.held:
+            self.room.give(self.held)
+        self.held = 0
         super().close()
 
 
-def refuse(_: int) -> bytes:
-    raise BadRequest
+def init_app(app: Flask, places: int) -> None:
+    """Let so many views be at work at a time; /healthz and static files need no place."""
+    wsgi_app, free = app.wsgi_app, ("/healthz", f"{app.static_url_path}/")
+    views, room = Limit(places), Limit(ROOM)
 
+    def receive(environ: dict[str, Any]) -> None:
+        """Read the body, if it is allowed; a view that allows more reads it in its place."""
+        limit = app.config["MAX_CONTENT_LENGTH"]
+        most = 2**20 if limit is None else min(limit, ROOM)
+        size = int(environ.get("CONTENT_LENGTH") or most)
+        sent = "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ
+        if sent and size <= most:
+            if size > SMALL:
+                room.take(size)
+            try:
+                body = environ["wsgi.input"] = Body(environ["wsgi.input"], size, room)
+                if body.size < int(environ.get("CONTENT_LENGTH") or 0):
+                    raise EOFError
+            except TooSlow:
+                raise exceptions.RequestTimeout from None
+            except Exception:  # noqa: BLE001 - it is malformed, or cut off
+                raise exceptions.BadRequest from None
+        if isinstance(connection := environ["gunicorn.socket"], Connection):
+            connection.setblocking(True)
+            connection.due = None
 
-class Places:
-    """WSGI middleware that calls the app in a place; /healthz and static files need none."""
-
-    def __init__(self, app: Flask, places: int) -> None:
-        self.app, self.wsgi_app = app, app.wsgi_app
-        self.places, self.room = Limit(places), Limit(ROOM)
-        self.free = ("/healthz", f"{app.static_url_path}/")
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        needed = not environ.get("PATH_INFO", "").startswith(self.free)
+    def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        needed = not environ.get("PATH_INFO", "").startswith(free)
         try:
             if "gunicorn.socket" in environ:
-                self.receive(environ)
+                receive(environ)
             if needed:
-                self.places.take()
-        except (RequestTimeout, ServiceUnavailable) as error:
-            return error(environ, start_response)
+                views.take()
+        except exceptions.HTTPException as error:
+            with app.request_context(environ):
+                return show_error(error)(environ, start_response)
         try:
-            answer = self.wsgi_app(environ, start_response)
+            return wsgi_app(environ, start_response)
         finally:
             if needed:
-                self.places.give()
-        return answer
+                views.give()
 
-    def receive(self, environ: dict[str, Any]) -> None:
-        """Receive a body of at most MAX_CONTENT_LENGTH.
-
-        What a view reads beyond that, by its own `request.max_content_length`, it reads
-        in its place. A body that is malformed troubles only a view that reads it.
-        """
-        length = environ.get("CONTENT_LENGTH")
-        if not length and "HTTP_TRANSFER_ENCODING" not in environ:
-            return
-        limit = self.app.config["MAX_CONTENT_LENGTH"]
-        size = min(AHEAD if limit is None else limit, ROOM)
-        if length and limit is not None and int(length) > limit:
-            size = 0  # Flask refuses it when it is read
-        elif length:
-            size = min(int(length), size)
-        try:
-            body = Body(environ, size, self.room)
-        finally:
-            if isinstance(environ["gunicorn.socket"], Connection):
-                environ["gunicorn.socket"].due = None
-        environ["wsgi.input"] = io.BufferedReader(body)
+    app.wsgi_app = call  # type: ignore[method-assign]
+    app.extensions["guard"] = guard  # which gunicorn.conf.py calls
