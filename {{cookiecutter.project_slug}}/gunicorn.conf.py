@@ -10,20 +10,17 @@ wsgi_app = "app:create_app()"
 preload_app = True  # made once, before the fork: a wrong setting stops the start
 workers = settings["WEB_CONCURRENCY"]
 worker_class = "gthread"
-# Each connection is an open file, of which the host allows so many, and others are needed.
-worker_connections = min(10_000, getrlimit(RLIMIT_NOFILE)[0] - 100)
-# 256 threads for clients, who may be slow, besides one for each view: see app/web/places.py.
-# Fewer where the host limits them: Heroku's small dynos allow 256 in all.
-views = settings["WEB_THREADS"]
+worker_connections = min(
+    10_000, getrlimit(RLIMIT_NOFILE)[0] - 100
+)  # they are open files
+# Slow clients may take 256 threads, or as many as the host allows (Heroku: 256 in all).
+views = settings["WEB_THREADS"]  # at a time: see app/web/places.py
 allowed = (getrlimit(RLIMIT_NPROC)[0] % 2**31 - 32) // workers  # -1: no limit
 threads = views + max(0, min(256, allowed - views, worker_connections // 2))
 sendfile = False  # it would wait without end for a client that does not read
-# In production, a host's router may use IPv4 or IPv6: [::] accepts both.
-public = "[::]" if has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104
+public = "[::]" if has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104 - [::] takes IPv4, too
 bind = [f"{public if settings.production else '127.0.0.1'}:{settings['PORT']}"]
-keepalive = (
-    95  # Heroku's router keeps idle connections for 90 s: it must close them first
-)
+keepalive = 95  # longer than Heroku's router keeps idle connections, which is 90 s
 graceful_timeout = 25  # Heroku kills a stopping dyno after 30 s
 # The app itself reads what proxies say. Unset, it would be FORWARDED_ALLOW_IPS=* on Heroku.
 forwarded_allow_ips = "*" if settings["TRUSTED_PROXIES"] else ""
@@ -42,14 +39,14 @@ def on_starting(server):  # type: ignore[no-untyped-def] # gunicorn has no types
     """Refuse, in one sentence, what would go wrong."""
     memory = getattr(server.app.wsgi(), "config", {}).get("SESSIONS_IN_MEMORY")
     if memory and (many := server.cfg.workers) > 1:
-        fix = "export REDIS_URL=redis://127.0.0.1:6379/0 (or start one: --workers 1)"
-        text = f"Sessions are kept in memory, which {many} processes cannot share"
-        raise SystemExit(f"{text}; fix it with: {fix}")
+        text = (
+            f"Sessions are kept in memory, which {many} processes cannot share; fix it"
+        )
+        raise SystemExit(f"{text} with: export REDIS_URL=… (or start one: --workers 1)")
     if server.cfg.reload:
         raise SystemExit("--reload would go on serving old code; reload with: make dev")
 
 
 def when_ready(server):  # type: ignore[no-untyped-def]
     """Wait for no client without end: see app/web/places.py."""
-    guard = getattr(server.app.wsgi(), "extensions", {}).get("guard", list)
-    guard(server.LISTENERS)
+    getattr(server.app.wsgi(), "extensions", {}).get("guard", list)(server.LISTENERS)

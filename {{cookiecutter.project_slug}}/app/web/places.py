@@ -1,7 +1,4 @@
-"""Few views at a time: a request gets a place when it has arrived, until its view returns.
-
-Clients may be slow: they hold one of many threads meanwhile, and no place.
-"""
+"""Few views at a time, many threads for clients: a view begins when its request is here."""
 
 import io
 import socket
@@ -24,10 +21,7 @@ SMALL, ROOM = 2**16, 48 * 2**20
 
 
 class TooSlow(ConnectionResetError):
-    """To gunicorn, such a client is one that has gone: no traceback is logged."""
-
-    def __init__(self) -> None:
-        super().__init__(ECONNRESET, "The client is too slow")
+    errno = ECONNRESET  # to gunicorn, such a client has gone: it logs no traceback
 
 
 class Connection(socket.socket):
@@ -108,9 +102,9 @@ class Body(io.RawIOBase):
         self.start.seek(0)
 
     def readinto(self, buffer: Any, /) -> int:
-        data = self.start.read(len(buffer)) or self.rest.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
+        part = self.start.read(len(buffer)) or self.rest.read(len(buffer))
+        buffer[: len(part)] = part
+        return len(part)
 
     def close(self) -> None:
         if self.held:
@@ -135,12 +129,12 @@ def init_app(app: Flask, places: int) -> None:
                 room.take(size)
             try:
                 body = environ["wsgi.input"] = Body(environ["wsgi.input"], size, room)
-                if body.size < int(environ.get("CONTENT_LENGTH") or 0):
-                    raise EOFError
             except TooSlow:
                 raise exceptions.RequestTimeout from None
-            except Exception:  # noqa: BLE001 - it is malformed, or cut off
-                raise exceptions.BadRequest from None
+            except Exception:  # noqa: BLE001
+                raise exceptions.BadRequest from None  # it is malformed
+            if body.size < int(environ.get("CONTENT_LENGTH") or 0):
+                raise exceptions.BadRequest  # it is cut off
         if isinstance(connection := environ["gunicorn.socket"], Connection):
             connection.setblocking(True)
             connection.due = None
@@ -162,4 +156,4 @@ def init_app(app: Flask, places: int) -> None:
                 views.give()
 
     app.wsgi_app = call  # type: ignore[method-assign]
-    app.extensions["guard"] = guard  # which gunicorn.conf.py calls
+    app.extensions["guard"] = guard  # gunicorn.conf.py calls it
