@@ -53,7 +53,15 @@ def test_the_first_ten_minutes(
 
     def run_it_twice(_: str) -> None:
         said = two.type("make run")
-        assert f"use another one with: PORT={port + 1} make run\n" in said
+        assert f"Connection in use: ('127.0.0.1', {port})" in said
+
+    def edit(_: str) -> None:
+        url = f"http://127.0.0.1:{port}"
+        assert '"views": 1' in two.type(f"curl -s {url}")
+        views = two.folder / "app/views.py"
+        views.write_text(views.read_text().replace('{"views"', '{"visits"'))
+        two.type(f"until curl -s {url} | grep visits; do sleep 1; done")
+        views.write_text(views.read_text().replace('{"visits"', '{"views"'))
 
     def be_told_that_redis_is_away(_: str) -> None:
         assert " 503 " in two.type(f"curl -si http://127.0.0.1:{port}")
@@ -90,6 +98,7 @@ def test_the_first_ten_minutes(
         one.type(command)
     two.cd("visit-counter")
     one.type("make run", (READY, visit), ("GET", run_it_twice), ("", ctrl_c))
+    one.type(f"make dev FLASK_RUN_PORT={port}", ("Debugger PIN", edit), ("GET", ctrl_c))
     one.type("make")
     one.type("LOG_LEVEL=warn make run")
     one.type(
