@@ -19,6 +19,10 @@ def start(project: Path, home: Path, *command: str, **settings: str) -> tuple[in
     ("settings", "sentence"),
     [
         ({"PORT": "99999"}, "PORT is '99999', not a whole number from 1 to 65535; "),
+        (
+            {"LOG_LEVEL": "warn"},
+            "LOG_LEVEL is 'warn', but must be one of INFO, DEBUG, ",
+        ),
         ({"REDIS_URL": "foo"}, "REDIS_URL is not a Redis URL: "),
         (
             {"APP_ENV": "production", "SECRET": "", "REDIS_URL": "memory://"},

@@ -67,9 +67,9 @@ class Settings(dict[str, Any]):
         """Read one of these words, however it is capitalised."""
         words = {word.lower(): word for word in (default, *others)}
         text = self.read(name) or default
-        self[name] = words.get(text.lower())
+        self[name] = words.get(text.lower(), default)
         what = f"is {text!r}, but must be one of {', '.join(words.values())}"
-        self.expect(self[name], name, what, set_to(name, default))
+        self.expect(text.lower() in words, name, what, set_to(name, default))
 
     def names(self, name: str) -> list[str]:
         """Read any number of items, with commas between them."""
