@@ -73,6 +73,8 @@ def _wrong_with(request: Request, history: History) -> str | None:
         return "another visitor's data"
     elif kind == READ and not request.sent and request.body:
         return "data for somebody without a cookie"
+    elif kind == LOGIN and request.received in ("", EXPIRED):
+        return "a login without a cookie"
     elif kind in WRITES and not request.sent and request.received in ("", EXPIRED):
         return "a new session without a cookie"
     elif kind == HEALTH and request.end - request.start > PAUSE:
@@ -83,7 +85,7 @@ def _wrong_with(request: Request, history: History) -> str | None:
 def _cookies_of_late_answers(history: History) -> Iterator[Finding]:
     """Who comes with an id that has ended less than a minute ago gets no cookie.
 
-    The minute begins with the first attempt that may have ended it, answered or not.
+    Except for a login, which starts a session of its own. The minute begins with the first attempt that may have ended it, answered or not.
     """
     ends: dict[str, Request] = {}  # the first acknowledged end of each id
     tried: dict[str, float] = {}
@@ -101,6 +103,7 @@ def _cookies_of_late_answers(history: History) -> Iterator[Finding]:
         if (
             end
             and request.received
+            and request.kind != LOGIN
             and end.end < request.start
             and request.end < tried[request.sent] + ENDED_FOR
             and not any(

@@ -46,8 +46,6 @@ def steps_of(request: Request) -> Iterator[Step]:
     if request.kind == LOGIN and sent:
         if request.done and new:
             yield step(LOGIN, sent, new=new, value=request.value)
-        elif request.done:
-            yield step(EMPTY, sent)
         elif new:  # the copy is there; only the last step failed
             yield step(COPY, sent, new=new, value=request.value)
             yield perhaps(END, sent)

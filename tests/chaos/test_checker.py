@@ -109,8 +109,15 @@ GOOD = {
     "two logins at once: one finds an empty session": [
         FIRST,
         login(2, 5, "a1", "a2"),
-        login(3, 4, "a1", ""),
+        login(3, 4, "a1", "a3"),
         count(6, 7, 2, sent="a2"),
+        at(6, 7, READ, {"user": "ada:a3"}, sent="a3"),
+    ],
+    "a login whose answer was lost, and another": [
+        FIRST,
+        login(2, 3, "a1", "a2"),
+        login(4, 5, "a1", "a3"),
+        count(6, 7, 1, sent="a3"),
     ],
     "a logout beside a visit": [FIRST, logout(2, 5), count(3, 4, 2), count(6, 7, 1)],
     "a logout that was refused and took place later": [
@@ -202,6 +209,7 @@ AGAINST_THE_RULES = {
         login(2, 3, "a1", "a2"),
         count(4, 5, 1, received="a3"),
     ],
+    "a login without a cookie": [FIRST, login(2, 3, "a1", "")],
     "an id was given twice": [FIRST, replace(FIRST, kind=SET, body={})],
     "another visitor's data": [at(0, 1, READ, {"x": "bob:1"}, sent="")],
     "data for somebody without a cookie": [at(0, 1, READ, {"x": "ada:1"}, sent="")],
