@@ -62,12 +62,11 @@ def type_in(project: Path, recipe: str) -> None:
             change_factory(project / name, told, block)
         elif block.startswith("    env."):
             add_below(project / name, told, block)
-        elif "default-src" in block:
-            policy = re.compile(
-                r'^ +"default-src.*?(?=^    \),$)', re.MULTILINE | re.DOTALL
-            )
+        elif block.startswith("HEADERS["):
             text = (project / name).read_text()
-            (project / name).write_text(policy.sub(block, text))
+            (project / name).write_text(
+                text.replace("\n\ndef ", f"\n{block}\n\ndef ", 1)
+            )
         elif (project / name).exists():
             (project / name).write_text(merge((project / name).read_text(), block))
         else:

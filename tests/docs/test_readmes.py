@@ -261,6 +261,7 @@ def test_the_messages_are_those_that_the_app_prints() -> None:
     text = section(OPERATIONS, "Troubleshooting")
     messages = set(re.findall(r"^\| `(.+?)` \|", text, re.MULTILINE))
     theirs = {
+        "certificate required",
         "certificate verify failed",
         "max number of clients reached",
         "OOM command not allowed",
