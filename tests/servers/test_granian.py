@@ -69,22 +69,6 @@ def test_counts_on_after_a_restart(
     assert visitor.count() == 4
 
 
-@pytest.mark.parametrize("how", ["--workers 2", "--workers=2", "GRANIAN_WORKERS=2"])
-def test_several_processes_with_a_memory_each_are_refused(
-    switched: Path, tmp_path: Path, how: str
-) -> None:
-    port, granian = free_port(), switched / ".venv/bin/granian"
-    serve = f"{granian} --interface wsgi --factory app:create_app --port {port}"
-    command = f"{how} {serve}" if "GRANIAN" in how else f"{serve} {how}"
-    status, output = run(tmp_path, switched, "sh", "-c", command)
-    assert status == 1
-    assert (
-        "\nSessions are kept in memory, which 2 processes cannot share; fix it with: "
-        "export REDIS_URL=redis://127.0.0.1:6379/0 (or start one: --workers 1)\n"
-    ) in output
-    assert "Traceback" not in output
-
-
 def test_one_process_with_its_memory_is_served(
     serve_switched: Callable[..., Server],
 ) -> None:
