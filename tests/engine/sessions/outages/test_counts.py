@@ -64,6 +64,30 @@ def test_a_client_that_would_retry_sends_a_count_once(
     assert redis.hget("session:x", "n") == b"2"
 
 
+def test_a_client_that_would_retry_connects_once(
+    address: Path, silence: socket.socket
+) -> None:
+    """Three more attempts would take three more time-outs."""
+    retry, options = Retry(NoBackoff(), 3), {"password": "x", "socket_timeout": 5}
+    client = Redis(unix_socket_path=str(address), retry=retry, **options)
+    connected: list[bytes] = []
+
+    def hang_up() -> None:
+        while not connected or connected[-1]:
+            connection, _ = silence.accept()
+            with connection:
+                connected.append(connection.recv(1000))
+
+    reader = Thread(target=hang_up)
+    reader.start()
+    with pytest.raises(StorageUnavailable):
+        RedisStorage(client).load("session:x", 60)
+    with socket.socket(socket.AF_UNIX) as end:
+        end.connect(silence.getsockname())
+    reader.join()
+    assert len(connected) == 2
+
+
 @pytest.mark.parametrize(
     ("answer", "reset"),
     [

@@ -175,4 +175,7 @@ def test_idle_connections_that_were_swallowed_cost_one_time_out(
             failures += "Timeout" in error.reason
     assert failures == 1
     assert time.monotonic() - started < 3
+    # The other connections, which were swallowed as well, have been dropped.
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(count, range(4)))
     relay.close()

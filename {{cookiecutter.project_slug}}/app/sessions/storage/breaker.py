@@ -54,7 +54,7 @@ class Breaker:
             raise StorageUnavailable(f"{self.name} did not answer a moment ago")
 
     def ended(self, began: float, error: str = "", *, answered: bool = True) -> None:
-        """Note how a call ended: well, with an error that is an answer (full), or without."""
+        """Note how a call ended: it worked, was refused (by a full server), or had no answer."""
         with self._changed:
             now = monotonic()
             self._refused += bool(error)
@@ -100,10 +100,10 @@ class Server:
         self._pool = ConnectionPool(pool.connection_class, **options)
 
     def ask(self, came: float, _: str, *command: Any, asking: bool = False) -> Any:
-        """Send a command, once, and return its answer, or raise it, or StorageUnavailable.
+        """Send a command, once, and return its answer; an error is an answer, too.
 
         `came`: when the call came, by time.monotonic(); `_`: the key, for a Cluster;
-        `asking`: its slot is on its way to this server.
+        `asking`: its slot is on its way to this server. Raises StorageUnavailable.
         """
         patience = BEFORE + ANSWER - LEAST if self.breaker.works else WAIT
         if not self._free.acquire(timeout=came + patience - monotonic()):
@@ -127,10 +127,10 @@ class Server:
             reason = f"{type(error).__name__}: {error}"
             answered = isinstance(error, ResponseError)
             fine = isinstance(error, self._answers) or any(x in reason for x in ANSWERS)
-            if not answered:
-                self._pool.disconnect(
-                    inuse_connections=False
-                )  # the idle are broken, too
+            if (
+                not answered
+            ):  # whatever broke this connection has broken the idle ones, too
+                self._pool.disconnect(inuse_connections=False)
             # A server that had less than its time for want of a connection is not to blame.
             if answered or began < came + BEFORE or not self.breaker.works:
                 self.breaker.ended(began, "" if fine else reason, answered=answered)
