@@ -25,33 +25,67 @@ from tests.waiting import free_port, listens, wait_until
 PATIENCE = 5  # seconds for an answer
 PAUSE = 0.05  # seconds between two visits of a visitor
 
-# The app with a view that reads the body, as a form's does.
+# The app with a view that reads the body, as a form's does, and one that answers 8 MB; and
+# the same as plain gunicorn serves it.
 READING = """
+from unittest.mock import patch
 import app
+from app.web import places
 from flask import request
 
 def create_app():
     made = app.create_app()
     made.add_url_rule("/read", view_func=lambda: request.get_data(), methods=["POST"])
+    made.add_url_rule("/large", view_func=lambda: bytes(2**23))
     return made
+
+def plain():
+    with patch.object(places, "init_app"):
+        return create_app()
 """
+PLAIN = "gunicorn reading:plain() --threads 4 --worker-connections 1000"
 OWN = "gunicorn reading:create_app()"
 SERVERS = {
-    "gunicorn's gthread": f"{OWN} --worker-class gthread --worker-connections 1000 --bind",
+    "gunicorn's gthread": f"{PLAIN} --bind",
     "this template": f"{OWN} --bind",
     "behind nginx": f"{OWN} --bind",
     "on Granian": f"{GRANIAN} --backpressure 10000 --factory reading:create_app --port",
 }
 HEAD = "POST {} HTTP/1.1\r\nHost: localhost\r\n"
-SLOW = {
-    "headers": HEAD.format("/read") + "X: ",
-    "bodies that no view reads": HEAD.format("/reset") + "Content-Length: 9999\r\n\r\n",
-    "bodies that a view reads": HEAD.format("/read") + "Content-Length: 9999\r\n\r\n",
+LENGTH = "Content-Length: {}\r\n\r\n"
+CHUNKED = "Transfer-Encoding: chunked\r\n\r\n"
+VISIT = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+LARGE_HEADERS = "".join(f"X-{n}: {'x' * 8000}\r\n" for n in range(9))
+MIB = 2**20
+# What slow clients begin with; they then send a byte a second, or nothing more.
+DRIPPING = {
+    "slow headers": HEAD.format("/read") + "X: ",
+    "slow bodies that no view reads": HEAD.format("/reset") + LENGTH.format(9999),
+    "slow bodies that a view reads": HEAD.format("/read") + LENGTH.format(9999),
+    "slow chunks": HEAD.format("/read") + CHUNKED + "fff\r\n",
 }
+STALLING = {
+    "connections that send nothing": "",
+    "bodies of 1 MiB without the last byte": HEAD.format("/read")
+    + LENGTH.format(MIB)
+    + "x" * (MIB - 1),
+    "malformed requests, and staying": "GET /\r\n\r\n",
+    "last requests, and staying": VISIT[:-2] + "Connection: close\r\n\r\n",
+}
+NOT_READING = {
+    "headers of 72 kB that announce 1 MiB": HEAD.format("/read")
+    + LARGE_HEADERS
+    + LENGTH.format(MIB),
+    "clients that ask 2,000 times and read nothing": VISIT * 2000,
+    "clients that ask for 8 MB and read nothing": VISIT.replace("/ ", "/large "),
+}
+SLOW = DRIPPING | STALLING | NOT_READING
 LOADS = [
     "nothing else",
     *[f"{many:,} idle connections" for many in (1000, 5000, 10_000)],
-    *[f"{many} slow {what}" for what in SLOW for many in (20, 200)],
+    *[f"{many} {what}" for what in DRIPPING for many in (20, 200)],
+    *[f"200 {what}" for what in STALLING],
+    *[f"40 {what}" for what in NOT_READING],
 ]
 
 
@@ -134,7 +168,7 @@ def burden(url: str, load: str) -> Iterator[None]:
                 begin(connection, load)
 
         def drip() -> None:
-            while "slow" in load and not over.wait(1):
+            while load.partition(" ")[2] in DRIPPING and not over.wait(1):
                 for connection in connections:
                     with contextlib.suppress(OSError):
                         connection.send(b"x")
@@ -150,8 +184,10 @@ def burden(url: str, load: str) -> Iterator[None]:
 
 def begin(connection: socket.socket, load: str) -> None:
     """Send a request and idle, if the server allows it, or only its beginning."""
-    if "slow" in load:
-        connection.sendall(SLOW[load.partition(" slow ")[2]].encode())
+    if (beginning := SLOW.get(load.partition(" ")[2])) is not None:
+        connection.settimeout(0.05)
+        with contextlib.suppress(OSError):  # it takes no more
+            connection.sendall(beginning.encode())
         return
     connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
     if b"connection: close" in connection.recv(4096).lower():

@@ -78,11 +78,12 @@ is possible, `taskset -c 0 gunicorn` keeps it on one core.
 ## Many at once, and slow ones
 
 What eight visitors notice who come some 15 times a second each, every other time with a new
-connection: the median, and the longest, until the answer is complete. One process, four threads.
-Idle connections have had one answer and are kept open. Slow clients send a byte a second.
+connection: the median, and the longest, until the answer is complete. One process, which has four
+views at work at a time. Idle connections have had one answer and are kept open. Slow clients send a
+byte a second.
 
-*gunicorn's gthread* is the same app with gunicorn's own worker and its 1,000 connections: further
-ones are closed after the answer. nginx has the generated project's settings and one process; it
+*gunicorn's gthread* is the same app without places and time-outs, with four threads and gunicorn's
+own 1,000 connections: further ones are closed after the answer. nginx has the generated project's settings and one process; it
 closes the oldest of more than 768 connections. Granian takes 10,000 connections here, and
 nobody any more: it closes none to make room, until it has idled for 30 seconds.
 """,

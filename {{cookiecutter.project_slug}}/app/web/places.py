@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterable
 from errno import ECONNRESET
 from functools import partial
+from struct import pack
 from threading import Condition
 from time import monotonic
 from typing import Any
@@ -27,34 +28,31 @@ class TooSlow(ConnectionResetError):
 class Connection(socket.socket):
     """A connection on which gunicorn waits for nobody without end."""
 
-    due: float | None = None  # by when what is received must be there
+    due: float | None = None  # by when a request must be here
 
     def setblocking(self, flag: bool, /) -> None:
-        """Limit the waiting; gunicorn asks to block whenever a request begins."""
-        self.settimeout(PATIENCE if flag else 0)
+        """gunicorn asks to block whenever a request begins."""
+        super().setblocking(flag)
         self.due = monotonic() + PATIENCE
 
-    def shutdown(self, how: int, /) -> None:
-        """End the answer. gunicorn's only loop would then wait 2 s for the client's end."""
-        super().shutdown(how)
-        self.due = 0
-
     def recv(self, size: int, flags: int = 0, /) -> bytes:
-        if self.due is not None:
-            self.settimeout(max(self.due - monotonic(), 0.001))
         try:
-            return super().recv(min(size, SMALL), flags)
-        except TimeoutError:
+            data = super().recv(min(size, SMALL), flags)
+        except BlockingIOError:
             raise TooSlow from None
+        if data and self.due is not None and monotonic() > self.due:
+            raise TooSlow
+        return data
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
-        """Send all; who reads slowly, but steadily, may take longer than PATIENCE."""
-        rest = memoryview(data)
         try:
-            while rest:
-                rest = rest[self.send(rest, flags) :]
-        except TimeoutError:
+            super().sendall(data, flags)
+        except BlockingIOError:
             raise TooSlow from None
+
+    def shutdown(self, _: int, /) -> None:
+        """End it. gunicorn's only loop would wait 2 s for the client to do so, too."""
+        super().shutdown(socket.SHUT_RDWR)
 
 
 def guard(listeners: Iterable[Any]) -> None:
@@ -62,6 +60,9 @@ def guard(listeners: Iterable[Any]) -> None:
 
     def accept(original: Any) -> tuple[Connection, Any]:
         sock, address = original()
+        stall = pack("ll", PATIENCE, 0)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, stall)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, stall)
         kind = sock.family, sock.type, sock.proto
         return Connection(*kind, fileno=sock.detach()), address
 
@@ -136,7 +137,6 @@ def init_app(app: Flask, places: int) -> None:
             if body.size < int(environ.get("CONTENT_LENGTH") or 0):
                 raise exceptions.BadRequest  # it is cut off
         if isinstance(connection := environ["gunicorn.socket"], Connection):
-            connection.setblocking(True)
             connection.due = None
 
     def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
