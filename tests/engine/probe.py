@@ -33,7 +33,7 @@ def create_app() -> Flask:
         return {"bytes": len(request.get_data())}
 
     @probe.get("/fail")
-    def fail() -> None:
+    def fail() -> str:
         raise RuntimeError
 
     @probe.get("/hang/<int:port>")

@@ -114,5 +114,5 @@ def test_requests_are_understood_as_by_plain_gunicorn(
     for app in ("create_app", "plain"):
         server = start_server(f"tests.engine.probe:{app}()")
         ports.append(urlsplit(server.url).port or 0)
-    differences = asyncio.run(compare(*ports, cases()))
+    differences = asyncio.run(compare(ports[0], ports[1], cases()))
     assert not differences, f"{len(differences)}: " + "\n".join(differences[:20])

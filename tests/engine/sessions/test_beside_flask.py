@@ -68,7 +68,7 @@ def empty_by_popitem() -> object:
 
 
 def all_views() -> object:
-    own = session
+    own: Any = session
     return [
         *map(sorted_reprs, (own, own.keys(), own.values(), own.items(), own.copy()))
     ]

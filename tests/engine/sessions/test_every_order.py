@@ -9,9 +9,9 @@ ORDERS=all in the environment it is, and more groups are tried.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
-from functools import cache
+from functools import cache, partial
 from itertools import combinations_with_replacement, product
 from typing import Any
 
@@ -127,11 +127,12 @@ def run_real(
         if fields:
             memory.save(KEY, fields, (), 60, create=True)
         records = vars(memory)["_records"]
-        requests, runs = [], []
+        requests: list[Request] = []
+        runs: list[Callable[[], object]] = []
         for number, names in enumerate(group):
             turn = scheduler.turn_of(number)
             if names == VANISH:
-                runs.append(lambda turn=turn, records=records: vanish(turn, records))
+                runs.append(partial(vanish, turn, records))
             else:
                 storage = TurnsStorage(memory, turn)
                 requests.append(Request(names, Record(storage, ID, ttl=60, new_ttl=60)))
@@ -152,6 +153,12 @@ def vanish(turn: Turn, records: dict[str, tuple[float, dict[str, str] | None]]) 
         del records[KEY]
 
 
+def vanish_whole(turn: Callable[[], object], world: World) -> None:
+    """Remove the record of a world in which a request is one step."""
+    turn()
+    world.records.pop(OLD, None)
+
+
 @cache
 def run_whole(group: tuple[Names, ...], start: str) -> set[Outcome]:
     """Return the outcomes of all orders of whole steps."""
@@ -159,11 +166,12 @@ def run_whole(group: tuple[Names, ...], start: str) -> set[Outcome]:
     for scheduler in every_order():
         fields = {key: encode(key, value) for key, value in data_of(start).items()}
         world = World(fields)
-        requests, runs = [], []
+        requests: list[Request] = []
+        runs: list[Callable[[], object]] = []
         for number, names in enumerate(group):
             turn = scheduler.turn_of(number)
             if names == VANISH:
-                runs.append(lambda turn=turn, w=world: [turn(), w.records.pop(OLD, 0)])
+                runs.append(partial(vanish_whole, turn, world))
             else:
                 requests.append(Request(names, WholeRecord(world, turn)))
                 runs.append(requests[-1])

@@ -51,7 +51,7 @@ def key_of(browser: Browser, storage: Storage, monkeypatch: pytest.MonkeyPatch) 
     return make
 
 
-def read() -> None:
+def read() -> Any:
     """Use all values without changing any."""
     assert len([*session.items()]) > 1
 
