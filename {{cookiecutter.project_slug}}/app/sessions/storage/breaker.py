@@ -100,10 +100,10 @@ class Server:
         self._pool = ConnectionPool(pool.connection_class, **options)
 
     def ask(self, came: float, _: str, *command: Any, asking: bool = False) -> Any:
-        """Send a command, once, and return its answer; an error is an answer, too.
+        """Send a command once; return its answer, or raise it if it is an error.
 
         `came`: when the call came, by time.monotonic(); `_`: the key, for a Cluster;
-        `asking`: its slot is on its way to this server. Raises StorageUnavailable.
+        `asking`: its slot is on its way to this server. Raises StorageUnavailable, too.
         """
         patience = BEFORE + ANSWER - LEAST if self.breaker.works else WAIT
         if not self._free.acquire(timeout=came + patience - monotonic()):
@@ -127,10 +127,10 @@ class Server:
             reason = f"{type(error).__name__}: {error}"
             answered = isinstance(error, ResponseError)
             fine = isinstance(error, self._answers) or any(x in reason for x in ANSWERS)
-            if (
-                not answered
-            ):  # whatever broke this connection has broken the idle ones, too
+            if not answered:  # what broke this connection broke the idle ones, too
                 self._pool.disconnect(inuse_connections=False)
+                if connection:
+                    connection.disconnect()
             # A server that had less than its time for want of a connection is not to blame.
             if answered or began < came + BEFORE or not self.breaker.works:
                 self.breaker.ended(began, "" if fine else reason, answered=answered)
