@@ -4,6 +4,8 @@ from pathlib import Path
 
 from tests.podman import INSTALL, Podman, python_image
 
+# What `make` and the engine's tests need.
+PACKAGES = "git make postgresql"
 # Baked by that Python, in which the hooks run, too.
 BAKE = (
     "python3 -m venv /baker && /baker/bin/pip install -q --require-hashes"
@@ -19,7 +21,7 @@ def in_container(
     typed = " && ".join(commands)
     file = template.parent / f"Dockerfile-{version}"
     file.write_text(
-        f"FROM {python_image(version)}\nRUN {INSTALL} git make\n"
+        f"FROM {python_image(version)}\nRUN {INSTALL} {PACKAGES}\n"
         f"COPY . /template\nRUN {typed}\n"
     )
     return podman("build", f"--file={file}", template, timeout=60 * minutes)
