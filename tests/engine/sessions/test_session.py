@@ -56,7 +56,6 @@ def test_has_no_public_names_but_a_mappings_and_its_own(browser: Browser) -> Non
         "modified",
         "permanent",
         "accessed",
-        "used",
     }
     assert {*browser.do(names)} == mapping | own
 

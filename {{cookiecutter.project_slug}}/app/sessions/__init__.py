@@ -15,24 +15,15 @@ from typing import cast
 
 import flask
 
-from .interface import ServerSideSessionInterface
-from .session import Session
-from .storage.base import ENDED_FOR, SessionEnded, Storage, StorageUnavailable, add
-from .storage.memory import MemoryStorage
-from .storage.redis import RedisStorage
+from .interface import ServerSideSessionInterface as ServerSideSessionInterface
+from .session import Session as Session
+from .storage.base import ENDED_FOR as ENDED_FOR
+from .storage.base import SessionEnded as SessionEnded
+from .storage.base import Storage as Storage
+from .storage.base import StorageUnavailable as StorageUnavailable
+from .storage.base import add as add
+from .storage.memory import MemoryStorage as MemoryStorage
+from .storage.redis import RedisStorage as RedisStorage
 
 # flask.session, with its type
 session = cast(Session, flask.session)
-
-__all__ = [
-    "ENDED_FOR",
-    "MemoryStorage",
-    "RedisStorage",
-    "ServerSideSessionInterface",
-    "Session",
-    "SessionEnded",
-    "Storage",
-    "StorageUnavailable",
-    "add",
-    "session",
-]

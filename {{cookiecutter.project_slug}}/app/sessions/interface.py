@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import cast
+from typing import Any
 
 from flask import Flask, Request, Response, request
-from flask.sessions import SessionInterface, SessionMixin
+from flask.sessions import SessionInterface
 from werkzeug.http import dump_cookie
 from werkzeug.wrappers import Response as WSGIResponse
 
@@ -18,6 +18,8 @@ from .storage.base import Storage, StorageUnavailable
 from .values import serializer
 
 log = logging.getLogger(__name__)
+SENT_OVER_HTTP = """the cookie %s was sent over http, where browsers do not keep it: \
+use https; if you do, TRUSTED_PROXIES is not set or too small"""
 
 
 class ServerSideSessionInterface(SessionInterface):
@@ -37,14 +39,10 @@ class ServerSideSessionInterface(SessionInterface):
         *,
         idle_timeout: int,
         lifetime: int,
-        show_outage: Callable[[StorageUnavailable], WSGIResponse] = (
-            StorageUnavailable.get_response
-        ),
+        show_outage: Callable[..., WSGIResponse] = StorageUnavailable.get_response,
     ) -> None:
-        self.storage = storage
-        self._idle_timeout = idle_timeout
-        self._lifetime = lifetime
-        self._show_outage = show_outage
+        self.storage, self._show_outage = storage, show_outage
+        self._idle_timeout, self._lifetime = idle_timeout, lifetime
         self._signer = Signer(secrets)
         self._first_over_http = Lock()  # taken by the first, and never given back
 
@@ -67,18 +65,11 @@ class ServerSideSessionInterface(SessionInterface):
         session_id, age = self._signer.verify(cookie) or (None, 0)
         if age >= self._lifetime:
             session_id = None
-        record = Record(
-            self.storage,
-            session_id,
-            ttl=min(self._idle_timeout, self._lifetime - age),
-            new_ttl=min(self._idle_timeout, self._lifetime),
-        )
-        return Session(record)
+        ttl = min(self._idle_timeout, self._lifetime - age)
+        new_ttl = min(self._idle_timeout, self._lifetime)
+        return Session(Record(self.storage, session_id, ttl=ttl, new_ttl=new_ttl))
 
-    def save_session(
-        self, app: Flask, session: SessionMixin, response: Response
-    ) -> None:
-        session = cast(Session, session)
+    def save_session(self, app: Flask, session: Any, response: Response) -> None:
         try:
             session._save()
         except StorageUnavailable as error:
@@ -86,7 +77,9 @@ class ServerSideSessionInterface(SessionInterface):
         record = session._record
         if record.cookie is not Cookie.KEEP:
             self._send_cookie(app, record, response)
-        if session._used or (record.has_cookie and may_read_it(response)):
+        # A stream may still use it, while it is being sent.
+        stream = response.is_streamed and not response.direct_passthrough
+        if session._used or (record.has_cookie and stream):
             forbid_sharing(response)
 
     def _send_cookie(self, app: Flask, record: Record, response: Response) -> None:
@@ -107,30 +100,17 @@ class ServerSideSessionInterface(SessionInterface):
         response.headers.add("Set-Cookie", cookie)
         over_http = secure and issued and not request.is_secure
         if over_http and self._first_over_http.acquire(blocking=False):
-            log.warning(
-                "the cookie %s was sent over http, where browsers do not keep it: use "
-                "https; if you do, TRUSTED_PROXIES is not set or too small",
-                name,
-            )
+            log.warning(SENT_OVER_HTTP, name)
 
 
 def replace(response: Response, failure: WSGIResponse) -> None:
-    """Turn the response into the failure, in place.
-
-    None of its headers stays: a failure must not log the visitor in with a cookie.
-    """
-    close = getattr(response.response, "close", None)
-    if close:
+    """Turn the response into the failure: no header stays, nor a cookie among them."""
+    if close := getattr(response.response, "close", None):
         close()
     response.direct_passthrough = False
     response.status = failure.status
     response.headers = failure.headers
     response.set_data(failure.get_data())
-
-
-def may_read_it(response: Response) -> bool:
-    """Return whether the response is a stream, which may use the session while sent."""
-    return response.is_streamed and not response.direct_passthrough
 
 
 def forbid_sharing(response: Response) -> None:

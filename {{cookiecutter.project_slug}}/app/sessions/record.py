@@ -3,30 +3,27 @@
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 
 from .signer import storage_key
 from .states import Cookie, Fate, State
 from .storage.base import SessionEnded, Storage, StorageUnavailable
 
 Changes = Mapping[str, str | None]  # None: the field is removed
-T = TypeVar("T")
 
 
 class Record:
     """Asks the storage about one session, and commits what the request has changed.
 
-    `session_id` is that of a valid cookie. `ttl`: seconds until this record expires if
-    unused; `new_ttl`: the same for a new id. Each method that asks the storage raises
-    StorageUnavailable if that fails, and later calls do so at once: a request waits once.
+    `session_id`: that of a valid cookie. `ttl`: seconds until this record expires if unused;
+    `new_ttl`: the same for a new id. Once the storage has failed, each later call raises
+    StorageUnavailable at once: a request waits once.
     """
 
     def __init__(
         self, storage: Storage, session_id: str | None, *, ttl: int, new_ttl: int
     ) -> None:
-        self._storage = storage
-        self._ttl = ttl
-        self._new_ttl = new_ttl
+        self._storage, self._ttl, self._new_ttl = storage, ttl, new_ttl
         self._failure: StorageUnavailable | None = None
         self.has_cookie = session_id is not None
         self.id, self.key = session_id or "", storage_key(session_id or "")
@@ -52,7 +49,7 @@ class Record:
         total = self._ask(self._storage.increment, field, by, create=False)
         if total is not None:
             self.fields[field] = str(total)
-        return total
+        return total  # type: ignore[no-any-return]
 
     def renew(self) -> None:
         """Give the same data a new id, at the commit."""
@@ -68,10 +65,7 @@ class Record:
             self.state = State.ABSENT
 
     def commit(self, texts: Changes) -> None:
-        """Set these fields, and renew or forget; then `cookie` says what becomes of it.
-
-        `texts` are this request's own: with what it has counted, without what it only read.
-        """
+        """Save what is this request's own, counts too, and renew or forget."""
         if self.fate is Fate.KEEP:
             self._save(texts)
         elif self.fate is Fate.RENEW:
@@ -85,7 +79,7 @@ class Record:
 
     def _save(self, texts: Changes) -> None:
         """Write into the record, or into a new one if there is none."""
-        changes = self._unsaved(texts)
+        changes = self.unsaved(texts)
         if changes:
             changed = merged({}, changes)
             removed = changes.keys() - changed.keys()
@@ -97,10 +91,10 @@ class Record:
     def _replace(self, texts: Changes) -> None:
         """Copy the record, end it, and give the copy what others wrote in between.
 
-        If the record is gone by then, or was ended, the copy keeps only what is our own.
+        If it is gone by then, or was ended, the copy keeps only what is our own.
         """
         old_key, fields = self.key, self.load()
-        changes = self._unsaved(texts)
+        changes = self.unsaved(texts)
         copy = merged({} if self.state is State.ENDED else fields, changes)
         self._make(copy)
         try:
@@ -114,11 +108,11 @@ class Record:
         self._save({field: now.get(field) for field in copy | now})
         self.cookie = Cookie.ISSUE if now else cookie
 
-    def _unsaved(self, texts: Changes) -> Changes:
+    def unsaved(self, texts: Changes) -> Changes:
         """Return those texts that the record does not hold, as far as is known."""
         return {f: text for f, text in texts.items() if text != self.fields.get(f)}
 
-    def _ask(self, operation: Callable[..., T], *args: Any, **options: Any) -> T | None:
+    def _ask(self, operation: Callable[..., Any], *args: Any, **options: Any) -> Any:
         """Ask about this record, and note in `state` what the answer says of it."""
         if self.state in (State.ABSENT, State.ENDED):
             return None
@@ -129,8 +123,7 @@ class Record:
             return None
         if answer is None or answer is False:
             self.state, self.fields = State.ABSENT, {}
-            return None
-        if self.state is State.UNASKED:
+        elif self.state is State.UNASKED:
             self.state = State.THERE
         return answer
 
@@ -143,7 +136,7 @@ class Record:
             self.id, self.key, self._ttl = session_id, key, self._new_ttl
             self.fields, self.state, self.cookie = fields, State.LOADED, Cookie.ISSUE
 
-    def _call(self, operation: Callable[..., T], *args: Any, **options: Any) -> T:
+    def _call(self, operation: Callable[..., Any], *args: Any, **options: Any) -> Any:
         if self._failure:
             raise self._failure
         try:

@@ -17,10 +17,9 @@ TOO_LATE = "the session was saved already; use it before the stream begins"
 class Session(SessionMixin):
     """A visitor's data, kept by the server under an id that only the cookie holds.
 
-    Keys are strings; values are what Flask's tagged JSON can hold. The storage is asked
-    only when the data is used. After the view, only the keys that changed are saved;
-    `increment` takes effect at once. Any use may raise StorageUnavailable. `permanent` is
-    remembered, but does not change the cookie.
+    The storage is asked only when the data is used. After the view, only the keys that
+    changed are saved; `increment` takes effect at once. Any use may raise
+    StorageUnavailable. `permanent` is remembered, but does not change the cookie.
     """
 
     def __init__(self, record: Record) -> None:
@@ -53,15 +52,12 @@ class Session(SessionMixin):
     def increment(self, key: str, by: int = 1) -> int:
         """Add to a number and return the sum, even if many requests do so at once.
 
-        A missing key counts as 0. Raises TypeError unless the key holds an int of at most
-        64 bits, OverflowError if the sum needs more; then nothing changes. Raises
-        RuntimeError if it is too late, because the session was saved without a record.
+        A missing key counts as 0. Raises TypeError unless the key holds an int of 64 bits,
+        OverflowError if the sum needs more, RuntimeError if it is too late to save it.
         """
         check_key(key)
-        if type(by) is not int:
-            raise TypeError(f"session.increment({key!r}) adds an int, not {by!r}")
-        if by not in INT64:
-            raise OverflowError(f"session[{key!r}] cannot grow by more than 64 bits")
+        if type(by) is not int or by not in INT64:
+            raise TypeError(f"session.increment({key!r}) adds a 64-bit int, not {by!r}")
         self._use()
         try:
             total = self._increment_stored(key, by)
@@ -92,16 +88,12 @@ class Session(SessionMixin):
         """Whether there is no session yet, as far as is known."""
         return self._use().state is State.ABSENT
 
-    @property
-    def modified(self) -> bool:
-        """Whether there is something to save. Changes inside values are noticed."""
-        fate, fields = self._record.fate, self._record.fields
-        changes = self._changes().items()
-        return fate is not Fate.KEEP or any(fields.get(k) != t for k, t in changes)
+    def _is_modified(self) -> bool:
+        """Return whether there is something to save: changes inside values are noticed."""
+        unsaved = self._record.unsaved(self._changes())
+        return bool(unsaved) or self._record.fate is not Fate.KEEP
 
-    @modified.setter
-    def modified(self, value: bool) -> None:
-        pass
+    modified = property(_is_modified, lambda self, value: None)  # it only tells
 
     def copy(self) -> dict[str, Any]:
         """Return the data as a dict with the same values."""

@@ -14,10 +14,8 @@ SIGNED = re.compile(r"([A-Za-z0-9_-]{43})\.([0-9a-f]{8})\.([0-9a-f]{64})")
 class Signer:
     """Signs ids and the time as `id.time.signature`, by HMAC-SHA256 (RFC 2104).
 
-    The first secret signs, all verify. Unlike itsdangerous, this accepts a time in the
-    future, as after a clock was set back, and takes 3 to 4 µs less. Raises ValueError for
-    a single string, which would count as a list of one-letter secrets, and if a secret is
-    empty.
+    The first secret signs, all verify. Unlike itsdangerous, this goes on when a clock was
+    set back. Raises ValueError unless `secrets` are several strings, none of them empty.
     """
 
     def __init__(self, secrets: Sequence[str]) -> None:

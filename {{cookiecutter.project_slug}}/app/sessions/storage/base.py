@@ -11,11 +11,9 @@ ENDED_FOR = 60  # seconds for which a deleted key stays ended
 
 
 class StorageUnavailable(ServiceUnavailable):
-    """The storage is away or refuses to work: a 503 with Retry-After (RFC 9110).
+    """The storage is away or refuses to work: a 503 with Retry-After (RFC 9110)."""
 
-    `reason` is for the log; visitors only ever see `description`.
-    """
-
+    # What visitors see; `reason` is for the log.
     description = "This page is not available just now. Please try again in a moment."
 
     def __init__(self, reason: str = "the session storage is unavailable") -> None:
@@ -45,10 +43,9 @@ class Storage(ABC):
     A record is kept under one key. It expires `ttl` seconds (a whole number, at least 1)
     after the last `load`, `save` or `increment`. A record without fields does not exist.
 
-    A deleted key is *ended* for ENDED_FOR seconds, whether it had a record or not. During
-    that time `load`, `save`, `increment` and `delete` raise SessionEnded, and none of them
-    makes the time longer or shorter. A record that is missing for any other reason (it was
-    never made, has expired, was emptied or evicted) is not ended.
+    A deleted key is *ended* for ENDED_FOR seconds, whether it had a record or not: `load`,
+    `save`, `increment` and `delete` raise SessionEnded, and none of them makes the time
+    longer or shorter. A record that expired, was emptied or evicted is not ended.
 
     Each method is one atomic step, may be called by several threads at once, and raises
     StorageUnavailable if the storage cannot be reached.
