@@ -78,7 +78,11 @@ def test_says_what_a_redis_does_that_refuses_when_it_is_full_and_when(
     )
 
 
-def test_warns_where_any_host_name_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("hosts", ["", " ", ",,"])
+def test_warns_where_any_host_name_is_served(
+    monkeypatch: pytest.MonkeyPatch, hosts: str
+) -> None:
+    monkeypatch.setenv("TRUSTED_HOSTS", hosts)
     status, text = findings()["TRUSTED_HOSTS"]
     assert status == "warning"
     assert text.endswith("; fix it with: export TRUSTED_HOSTS=www.example.com")

@@ -71,6 +71,16 @@ def test_a_storage_of_ones_own_gets_the_processes_that_are_set(
     assert log.count("Booting worker with pid") == int(given or 2)
 
 
+def test_processes_share_the_secret_that_development_makes_up(
+    start_server: StartServer, redis_url: str
+) -> None:
+    """Or visitors would be new to each of them."""
+    server = start_server(SECRET="", REDIS_URL=redis_url, WEB_CONCURRENCY="2")
+    visitor = server.visitor()
+    assert [visitor.count() for _ in range(20)] == list(range(1, 21))
+    assert "SECRET is not set" in server.log[0]
+
+
 def test_the_count_goes_on_after_a_crash(
     start_server: StartServer, redis: Redis, redis_url: str
 ) -> None:

@@ -19,15 +19,16 @@ def checks(settings: Settings) -> Callable[[], ResponseReturnValue | None]:
 
     def check() -> ResponseReturnValue | None:
         if request.blueprint != "health":  # health checks come from inside
-            if not host_is_trusted(request.host.lower(), hosts):
+            host = (
+                request.host.lower()
+            )  # Werkzeug leaves it empty if it is no host name
+            if not host or (hosts and not host_is_trusted(host, hosts)):
                 abort(400, "This app is not served under that host name.")
             scheme = request.headers.get("X-Forwarded-Proto") if to_https else None
             if scheme and not request.is_secure:
                 return redirect(request.url.replace("http://", "https://", 1), 308)
-        if (
-            request.method not in ("GET", "HEAD", "OPTIONS", "TRACE")
-            and is_cross_site()
-        ):
+        safe = request.method in ("GET", "HEAD", "OPTIONS", "TRACE")  # RFC 9110, 9.2.1
+        if not safe and is_cross_site():
             view = current_app.view_functions.get(request.endpoint or "")
             if not hasattr(view, "allow_cross_site"):
                 abort(403, "This request came from another site.")
