@@ -42,16 +42,16 @@ def imported(file: Path) -> Iterator[tuple[str, str]]:
 
 
 def public(package: str) -> set[str]:
-    """Return the names in `__all__` of a package."""
-    file = PROJECT / package.replace(".", "/") / "__init__.py"
-    [names] = [
-        ast.literal_eval(node.value)
-        for node in ast.parse(file.read_text()).body
-        if isinstance(node, ast.Assign)
-        and isinstance(node.targets[0], ast.Name)
-        and node.targets[0].id == "__all__"
-    ]
-    return set(names)
+    """Return the names that a package offers, and not those that it needs itself."""
+    body = ast.parse((PROJECT / package.replace(".", "/") / "__init__.py").read_text())
+    names = set()
+    for node in body.body:
+        if isinstance(node, ast.ImportFrom):  # "as" itself, as type checkers have it
+            names |= {alias.name for alias in node.names if alias.asname == alias.name}
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            names |= set(ast.literal_eval(node.value)) if name == "__all__" else {name}
+    return names
 
 
 def is_allowed(by: str, module: str, name: str) -> bool:

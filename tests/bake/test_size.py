@@ -9,14 +9,15 @@ import pytest
 from tests.conftest import APP, ROOT
 
 PROJECT = ROOT / APP
-LONGEST = 164
+LONGEST = 160
 # files, at most, wanted
 PARTS = {
-    "the owner's files of app/": ("app/*.py", 130, 130),
-    "app/web/": ("app/web/**/*.py", 900, 650),
+    "the owner's files of app/": ("app/*.py", 111, 130),
+    "app/web/": ("app/web/**/*.py", 842, 650),
     "app/sessions/": ("app/sessions/**/*.py", 1264, 1250),
+    "app/sessions/storage/": ("app/sessions/storage/*.py", 669, 620),
     "gunicorn.conf.py": ("gunicorn.conf.py", 52, 50),
-    "all that runs": ("**/*.py", 2510, 2050),
+    "all that runs": ("**/*.py", 2269, 2050),
     "the owner's tests": ("tests/**/*.py", 1000, 700),
     "README.md": ("README.md", 150, 120),
 }
