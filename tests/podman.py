@@ -18,6 +18,8 @@ KEPT = Path.home() / ".cache/visit-images"
 # Debian's unstable suite has the newest Pythons. They get the names of the official images,
 # which no test downloads, and are found in the same place there.
 PYTHONS = ("3.14", "3.15")
+# Of those whom this machine trusts; what is beside it stays the image's own.
+CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # A mirror may be older than unstable's lists, which are valid for a few days.
 INSTALL = """apt-get -q -o Acquire::Check-Valid-Until=false update && \\
@@ -128,7 +130,7 @@ def pip_settings(folder: Path) -> list[str]:
     mounts = {path: path for path in paths if path.exists()}
     mounts |= {
         Path("/etc/pip.conf"): config,
-        Path("/etc/ssl/certs"): Path("/etc/ssl/certs"),
+        CERTIFICATES: CERTIFICATES,
     }
     return [f"--volume={source}:{target}:ro" for target, source in mounts.items()]
 
