@@ -12,7 +12,8 @@ from .breaker import ANSWER, BEFORE
 PORTS = {"": 6379, "cluster": 6379, "sentinel": 26379}
 SEVERAL = "redis+sentinel://host:port,host:port/service/db or redis+cluster://host:port"
 HOST = r"(?:\[([^]]+)\]|([^][:#]+))(?::([0-9]{1,5}))?"  # an IPv6 address is in brackets
-TLS = "|ssl_(ca_certs|certfile|keyfile|check_hostname)=.+|ssl_cert_reqs=(none|required)"
+TLS = "|ssl_(ca_certs|certfile|keyfile|check_hostname)=.+"
+TLS += "|ssl_cert_reqs=(none|optional|required)"
 # `protocol` and `driver_info` save round trips at the start of each connection.
 OPTIONS: dict[str, Any] = {"protocol": 2, "driver_info": None, "decode_responses": True}
 OPTIONS |= {"socket_connect_timeout": BEFORE, "socket_timeout": ANSWER}
