@@ -3,7 +3,7 @@
 import re
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlencode
+from urllib.parse import parse_qsl, unquote, urlencode
 
 from redis import Redis
 
@@ -41,20 +41,20 @@ def connect(url: str, connections: int, verify: bool, ca_cert: str | None) -> An
     db = queries.pop("db", "" if scheme == "unix" else number.strip("/")) or "0"
     if not re.fullmatch("[0-9]{1,9}", db) or (kind == "cluster" and int(db)):
         raise ValueError("what follows the host is not a database number")
-    options = {"db": int(db), "max_connections": connections, **OPTIONS}
+    options: dict[str, Any] = {"db": int(db), "max_connections": connections, **OPTIONS}
     if scheme == "rediss":
         required = "required" if verify else "none"  # without it, names are not checked
         options |= {"ssl_cert_reqs": required, "ssl_ca_certs": ca_cert}
     own = {x: queries.pop(f"sentinel_{x}", None) for x in ("username", "password")}
-    user, _, password = (quote(unquote(part), "") for part in login.partition(":"))
-    base = f"{scheme}://{user}:{password}@"
+    user, _, password = map(unquote, login.partition(":"))
+    options |= {"username": user or None, "password": password or None}
     if scheme == "unix" and path:
-        return Redis.from_url(f"{base}/{path}", **options)
+        return Redis.from_url(f"unix:///{path}", **options)
     found = [re.fullmatch(HOST, host) for host in hosts.split(",")]
     nodes = [(m[1] or m[2], int(m[3] or PORTS[kind])) for m in found if m]
     if len(nodes) < len(found) or not all(0 < port < 65536 for _, port in nodes):
         raise ValueError("the host is missing, or the port is not from 1 to 65535")
-    connect_to = partial(Redis.from_url, f"{base}?{urlencode(queries)}", **options)
+    connect_to = partial(Redis.from_url, f"{scheme}://?{urlencode(queries)}", **options)
     if kind == "cluster":
         from .cluster import Cluster
 
@@ -62,9 +62,8 @@ def connect(url: str, connections: int, verify: bool, ca_cert: str | None) -> An
     if kind == "sentinel" and service:
         from .sentinel import Master
 
-        options |= SOON | own | {"db": 0}
-        to_sentinel = partial(Redis.from_url, f"{scheme}://?{urlencode(queries)}")
-        sentinels = [to_sentinel(host=h, port=p, **options) for h, p in nodes]
+        to_sentinels: dict[str, Any] = SOON | own | {"db": 0}
+        sentinels = [connect_to(host=h, port=p, **to_sentinels) for h, p in nodes]
         return Master(unquote(service), sentinels, connect_to).ask
     if kind:
         raise ValueError("the Sentinel service is missing: …/service/db")
