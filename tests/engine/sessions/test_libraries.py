@@ -57,6 +57,18 @@ def test_session_transaction(client: FlaskClient) -> None:
         assert session["views"] == 42
 
 
+def test_flask_login_reads_the_session_at_every_request(
+    app: Flask, calls: list[str]
+) -> None:
+    """As docs/login.md says: those for static files included."""
+    LoginManager(app)
+    client = app.test_client()
+    client.get("/")
+    calls.clear()
+    client.get("/static/style.css").close()
+    assert calls == ["load"]
+
+
 def test_flask_login(app: Flask) -> None:
     manager = LoginManager(app)
     manager.user_loader(load_user)
