@@ -82,7 +82,7 @@ def test_a_stream_cannot_count_for_who_has_no_session(
         start()
         return Response(stream_with_context(str(session.increment("n")) for _ in "1"))
 
-    with pytest.raises(RuntimeError, match="use it before the stream begins"):
+    with pytest.raises(RuntimeError, match="use the session before the stream begins"):
         browser.request(stream)
     assert calls == []
 

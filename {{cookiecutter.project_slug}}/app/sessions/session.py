@@ -11,7 +11,6 @@ from .storage.base import INT64, add
 from .values import check_key, decode, encode
 
 REMOVED = object()  # the value of a key that was removed
-TOO_LATE = "the session was saved already; use it before the stream begins"
 
 
 class Session(SessionMixin):
@@ -63,7 +62,7 @@ class Session(SessionMixin):
             total = self._increment_stored(key, by)
             if total is None:
                 if self._saved and self._record.state is not State.ENDED:
-                    raise RuntimeError(f"session[{key!r}]: {TOO_LATE}")
+                    raise RuntimeError("use the session before the stream begins")
                 total = add(encode(key, self.get(key, 0)), by)
         except (TypeError, OverflowError) as error:
             raise type(error)(f"session[{key!r}] stays as it was: {error}") from None

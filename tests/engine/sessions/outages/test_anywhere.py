@@ -18,10 +18,10 @@ class FragileStorage(MemoryStorage):
 
     away = False
 
-    def _find(self, key: str) -> Any:
+    def _record(self, *args: Any, **options: Any) -> Any:
         if self.away:
             raise StorageUnavailable("it is away")
-        return super()._find(key)
+        return super()._record(*args, **options)
 
 
 @pytest.fixture

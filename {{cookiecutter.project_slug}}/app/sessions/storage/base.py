@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping
 
 from werkzeug.exceptions import ServiceUnavailable
 
+Fields = Mapping[str, str]
+Names = Collection[str]
 INT64 = range(-(2**63), 2**63)
 ENDED_FOR = 60  # seconds for which a deleted key stays ended
 
@@ -57,13 +59,7 @@ class Storage(ABC):
 
     @abstractmethod
     def save(
-        self,
-        key: str,
-        changed: Mapping[str, str],
-        removed: Collection[str],
-        ttl: int,
-        *,
-        create: bool,
+        self, key: str, changed: Fields, removed: Names, ttl: int, *, create: bool
     ) -> bool:
         """Set and remove these fields, and no others.
 

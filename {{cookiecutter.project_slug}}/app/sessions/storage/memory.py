@@ -2,11 +2,11 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 
-from .base import ENDED_FOR, SessionEnded, Storage, add
+from .base import ENDED_FOR, Fields, Names, SessionEnded, Storage, add
 
 
 class MemoryStorage(Storage):
@@ -25,13 +25,7 @@ class MemoryStorage(Storage):
             return dict(record) or None
 
     def save(
-        self,
-        key: str,
-        changed: Mapping[str, str],
-        removed: Collection[str],
-        ttl: int,
-        *,
-        create: bool,
+        self, key: str, changed: Fields, removed: Names, ttl: int, *, create: bool
     ) -> bool:
         with self._record(key, ttl) as record:
             if not record and not create:

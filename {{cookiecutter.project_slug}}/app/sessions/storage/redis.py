@@ -1,21 +1,18 @@
 """Sessions in Redis or Valkey: one hash each, one round trip per operation."""
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from time import monotonic
 from typing import Any, Self
 
 from redis import Redis, RedisCluster, ResponseError
 from redis.sentinel import SentinelConnectionPool
 
-from .base import ENDED_FOR, SessionEnded, Storage, StorageUnavailable
+from .base import ENDED_FOR, Fields, Names, SessionEnded, Storage, StorageUnavailable
 from .breaker import Server
 from .connect import SEVERAL, connect
 
 log = logging.getLogger(__name__)
-
-Fields = Mapping[str, str]
-Names = Collection[str]
 
 # Redis runs each Lua script as one atomic step. It looks at the key first, so that nothing
 # extends the minute of an ended one. Then comes the command that a full Redis may refuse,
