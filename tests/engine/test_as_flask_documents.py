@@ -128,9 +128,9 @@ def flashing(asked: list[str]) -> FlaskClient:
     """A visitor of an app whose views flash messages, and show pages."""
 
     class Watched(MemoryStorage):
-        def _find(self, key: str) -> Any:  # what every method of it begins with
-            asked.append(key)
-            return super()._find(key)
+        def _record(self, key: str, *args: Any, **options: Any) -> Any:
+            asked.append(key)  # every method of it takes this step
+            return super()._record(key, *args, **options)
 
     app = create_app(storage=Watched())
 

@@ -68,8 +68,12 @@ def test_a_client_that_would_retry_connects_once(
     address: Path, silence: socket.socket
 ) -> None:
     """Three more attempts would take three more time-outs."""
-    retry, options = Retry(NoBackoff(), 3), {"password": "x", "socket_timeout": 5}
-    client = Redis(unix_socket_path=str(address), retry=retry, **options)
+    client = Redis(
+        unix_socket_path=str(address),
+        password="x",
+        retry=Retry(NoBackoff(), 3),
+        socket_timeout=5,
+    )
     connected: list[bytes] = []
 
     def hang_up() -> None:
