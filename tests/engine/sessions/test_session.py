@@ -168,7 +168,7 @@ def test_changes_inside_a_value_are_noticed(browser: Browser) -> None:
     def change() -> bool:
         session["cart"].append("pen")
         session["seen"]["a"]["b"] = 1
-        return session.modified
+        return bool(session.modified)
 
     assert browser.do(change) is True
     assert browser.do(contents) == {"cart": ["book", "pen"], "seen": {"a": {"b": 1}}}
