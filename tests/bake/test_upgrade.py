@@ -177,8 +177,9 @@ class Upgrade:
         return output
 
 
-@pytest.fixture(scope="module")
-def upgrade(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Upgrade:
+@pytest.fixture(scope="module", autouse=True)
+def _history() -> None:
+    """Have the commit of 1.0.0, which is missing in a shallow clone."""
     here = subprocess.run(
         ["git", "cat-file", "-e", f"{RELEASED}^{{commit}}"],
         cwd=ROOT,
@@ -190,6 +191,10 @@ def upgrade(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Upgrade
             f"The commit {RELEASED}, which is 1.0.0, is not here, because this is a shallow"
             " clone; get it with: git fetch --unshallow"
         )
+
+
+@pytest.fixture(scope="module")
+def upgrade(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Upgrade:
     home = tmp_path_factory.mktemp("home")
     (home / ".gitconfig").write_text("[user]\nname = Ada\nemail = ada@example.com\n")
     return Upgrade(template, tmp_path_factory.mktemp("upgrade"), home)
