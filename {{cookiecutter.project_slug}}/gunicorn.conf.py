@@ -10,9 +10,7 @@ wsgi_app = "app:create_app()"
 preload_app = True  # made once, before the fork: a wrong setting stops the start
 workers = settings["WEB_CONCURRENCY"]
 worker_class = "gthread"
-worker_connections = min(
-    10_000, getrlimit(RLIMIT_NOFILE)[0] - 100
-)  # they are open files
+worker_connections = min(10_000, getrlimit(RLIMIT_NOFILE)[0] - 100)  # open files
 # Slow clients may take 256 threads, or as many as the host allows (Heroku: 256 in all).
 views = settings["WEB_THREADS"]  # at a time: see app/web/places.py
 allowed = (getrlimit(RLIMIT_NPROC)[0] % 2**31 - 32) // workers  # -1: no limit
@@ -39,10 +37,9 @@ def on_starting(server):  # type: ignore[no-untyped-def] # gunicorn has no types
     """Refuse, in one sentence, what would go wrong."""
     memory = getattr(server.app.wsgi(), "config", {}).get("SESSIONS_IN_MEMORY")
     if memory and (many := server.cfg.workers) > 1:
-        text = (
-            f"Sessions are kept in memory, which {many} processes cannot share; fix it"
-        )
-        raise SystemExit(f"{text} with: export REDIS_URL=… (or start one: --workers 1)")
+        what = f"Sessions are kept in memory, which {many} processes cannot share"
+        fix = "export REDIS_URL=redis://127.0.0.1:6379/0 (or start one: --workers 1)"
+        raise SystemExit(f"{what}; fix it with: {fix}")
     if server.cfg.reload:
         raise SystemExit("--reload would go on serving old code; reload with: make dev")
 

@@ -27,10 +27,8 @@ def init_app(app: Flask, settings: Settings, storage: Storage | None = None) -> 
     logs.configure(settings["LOG_LEVEL"])
     if not settings["SECRET"]:
         settings["SECRET"] = secrets.token_urlsafe(48)
-        fix = f"echo SECRET=dev-{RANDOM_TEXT} >> .env"
-        log.warning(
-            "SECRET is not set: all sessions end with the server; set it: %s", fix
-        )
+        fix = f"set it with: echo SECRET=dev-{RANDOM_TEXT} >> .env"
+        log.warning("SECRET is not set: all sessions end with the server; %s", fix)
     if storage is None:
         storage = open_storage(settings)
     app.extensions["session_storage"] = storage

@@ -5,10 +5,9 @@ from io import StringIO
 from logging import getLogger
 from logging.handlers import BufferingHandler
 from pathlib import Path
+from typing import NoReturn
 
 from dotenv import dotenv_values
-
-from .findings import Finding, refusal
 
 ENV_FILE = Path(__file__).parents[2] / ".env"
 
@@ -24,22 +23,19 @@ def load() -> None:
     own = secret in ("", found.get("SECRET")) or secret.startswith("dev-")
     if stage.lower() == "development" and stage == found.get("APP_ENV") and not own:
         what = "says development, but the environment has another stage's SECRET"
-        fix = "rm .env (on that stage) or unset SECRET (in development)"
-        raise refusal(Finding("error", ".env", what, fix))
+        refuse(what, "rm .env (on that stage) or unset SECRET (in development)")
 
 
 def read() -> dict[str, str]:
     """Return what .env sets; refuse it if a line sets nothing."""
-    what, fix = "is not UTF-8", "iconv -f UTF-16 .env > utf8 && mv utf8 .env"
     try:
         text = ENV_FILE.read_text("utf-8-sig", errors="replace")
     except (FileNotFoundError, IsADirectoryError):  # some keep an environment in .env/
         return {}
     except OSError as error:
-        text, what = "\0", f"cannot be read ({error.strerror})"
-        fix = 'sudo chown "$USER" .env'
+        refuse(f"cannot be read ({error.strerror})", 'sudo chown "$USER" .env')
     if "\0" in text or "\ufffd" in text:
-        raise refusal(Finding("error", ".env", what, fix))
+        refuse("is not UTF-8", "iconv -f UTF-16 .env > utf8 && mv utf8 .env")
     log, warnings = getLogger("dotenv.main"), BufferingHandler(1000)
     log.addHandler(warnings)
     found = dotenv_values(stream=StringIO(text))
@@ -47,5 +43,9 @@ def read() -> dict[str, str]:
     wrong = [warning.getMessage() for warning in warnings.buffer]
     if wrong or None in found.values():
         what = f"has a line that sets nothing ({'; '.join(wrong) or 'without ='})"
-        raise refusal(Finding("error", ".env", what, '"${EDITOR:-vi}" .env'))
+        refuse(what, '"${EDITOR:-vi}" .env')
     return {name: value or "" for name, value in found.items()}
+
+
+def refuse(what: str, fix: str) -> NoReturn:
+    raise SystemExit(f".env {what}; fix it with: {fix}")

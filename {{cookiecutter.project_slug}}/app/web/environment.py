@@ -8,7 +8,6 @@ from werkzeug.wsgi import host_is_trusted  # type: ignore[attr-defined]
 
 from ..sessions import RedisStorage
 from . import env_file
-from .findings import Finding, refusal, set_to
 
 RANDOM_TEXT = "$(python3 -c 'import secrets; print(secrets.token_urlsafe(48))')"
 REDIS = "redis://127.0.0.1:6379/0"
@@ -19,14 +18,14 @@ ADDON = f"{WAIT}heroku addons:create heroku-redis:mini --wait"
 class Settings(dict[str, Any]):
     """Settings by their names, of which each method reads one from the environment.
 
-    Environment variables override .env; an empty one counts as unset. `errors` says what
-    is wrong with them.
+    Environment variables override .env; an empty one counts as unset. `errors` says by
+    name what is wrong with them.
     """
 
     def __init__(self) -> None:
         super().__init__()
         env_file.load()
-        self.errors: list[Finding] = []
+        self.errors = dict[str, str]()
         self.on_heroku = bool(self.read("DYNO"))
         self.production = self.read("APP_ENV").lower() != "development"
         self["APP_ENV"] = "production" if self.production else "development"
@@ -37,15 +36,15 @@ class Settings(dict[str, Any]):
     def read(self, name: str) -> str:
         """Return the text of a variable; bytes other than UTF-8 are replaced."""
         text = os.environ.get(name, "").strip()
-        quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
         what = "is in quotes, which Docker's --env-file keeps"
+        quoted = re.fullmatch("\".*\"|'.*'", text, re.DOTALL)
         self.expect(not quoted, name, what, f"{name}=... (without quotes)")
         return os.fsencode(text).decode(errors="replace")
 
     def expect(self, good: object, name: str, what: str, fix: str) -> None:
         """Unless a setting is good, note the first thing that is wrong with it."""
-        if not good and name not in (error.subject for error in self.errors):
-            self.errors.append(Finding("error", name, what, fix))
+        if not good:
+            self.errors.setdefault(name, f"{name} {what}; fix it with: {fix}")
 
     def text(self, name: str, default: str = "", *, most: int = 1000) -> None:
         """Read a text of at most so many characters."""
@@ -63,24 +62,24 @@ class Settings(dict[str, Any]):
         what = f"is {text!r}, not a whole number from {least} to {most}"
         self.expect(good, name, what, set_to(name, default))
 
-    def one_of(self, name: str, default: str, *others: str) -> None:
-        """Read one of these words, however it is capitalised."""
-        words = {word.lower(): word for word in (default, *others)}
-        text = self.read(name) or default
-        self[name] = words.get(text.lower(), default)
-        what = f"is {text!r}, but must be one of {', '.join(words.values())}"
-        self.expect(text.lower() in words, name, what, set_to(name, default))
+    def one_of(self, name: str, *words: str) -> None:
+        """Read one of these words, however it is capitalised; the first is the default."""
+        text = self.read(name) or words[0]
+        found = [word for word in words if word.lower() == text.lower()]
+        self[name] = (found or words)[0]
+        what = f"is {text!r}, but must be one of {', '.join(words)}"
+        self.expect(found, name, what, set_to(name, words[0]))
 
     def names(self, name: str) -> list[str]:
         """Read any number of items, with commas between them."""
-        texts = map(str.strip, self.read(name).split(","))
-        self[name] = items = [text for text in texts if text]
+        items = re.split(r"\s*,\s*", self.read(name))
+        self[name] = items = [item for item in items if item]
         return items
 
     def hosts(self, name: str) -> None:
         """Read host names; .example.com stands for its subdomains, too."""
-        self[name] = hosts = [host.lower() for host in self.names(name)]
-        for host in hosts:
+        self[name] = [host.lower() for host in self.names(name)]
+        for host in self[name]:
             good = ":" not in host and host_is_trusted(host.removeprefix("."))
             what = f"has {host!r}, which is not a host name"
             self.expect(good, name, what, set_to(name, "www.example.com"))
@@ -94,9 +93,9 @@ class Settings(dict[str, Any]):
     def secret(self, name: str, *, why: str) -> None:
         """Read a secret; production needs one that is long and random: say what for."""
         self[name] = secret = self.read(name)
-        weakness = weakness_of(secret) if secret else f"is not set, but {why}"
-        good = not (weakness and self.production)
-        self.expect(good, name, weakness, set_to(name, f'"{RANDOM_TEXT}"'))
+        what = weakness_of(secret) if secret else f"is not set, but {why}"
+        good = not (what and self.production)
+        self.expect(good, name, what, set_to(name, f'"{RANDOM_TEXT}"'))
 
     def secrets(self, name: str) -> None:
         """Read any number of secrets, none of them worse."""
@@ -120,22 +119,32 @@ class Settings(dict[str, Any]):
             self.expect(False, name, what, set_to(name, REDIS))
 
     def refuse_errors(self, *, own_storage: bool) -> None:
-        """End the process if a setting is wrong that is used.
+        """End the process if a setting is wrong that is used, with a sentence for each.
 
         First comes why this is production, if a developer may not know: a host that only
         forgot a setting must not be told to be anything else.
         """
-        errors = [e for e in self.errors if e.subject != "REDIS_URL" or not own_storage]
+        if own_storage:
+            self.errors.pop("REDIS_URL", None)
         stage, made_here = self.read("APP_ENV"), self.read("SECRET").startswith("dev-")
         unclear = stage or made_here or not any(map(self.read, self))
-        named = stage.lower().strip("\"'") in ("development", "production")
-        if errors and unclear and not named:
+        known = stage.strip("\"'").lower() in ("development", "production")
+        errors = [*self.errors.values()]
+        if errors and unclear and not known:
             what = f"is {stage!r}" if stage else "is not set"
             fix = "export APP_ENV=development (on your own machine)"
             what += ", so this counts as production"
-            errors.insert(0, Finding("error", "APP_ENV", what, fix))
+            errors.insert(0, f"APP_ENV {what}; fix it with: {fix}")
         if errors:
-            raise refusal(*errors)
+            raise SystemExit("\n".join(errors))
+
+
+def set_to(name: str, value: object) -> str:
+    """Return the command that sets a variable on this host, or unsets it if value is ""."""
+    heroku = "heroku config:" if os.environ.get("DYNO") else ""
+    if value == "":
+        return f"{heroku}unset {name}"
+    return f"{heroku}set {name}={value}" if heroku else f"export {name}={value}"
 
 
 def weakness_of(secret: str) -> str:

@@ -23,10 +23,8 @@ def show_error(error: HTTPException) -> Response:
     if error.response is not None or isinstance(error, SecurityError):
         return answer
     if not prefers_html(request):
-        answer.data, answer.mimetype = (
-            jsonify(error=error.name).data,
-            "application/json",
-        )
+        answer.data = jsonify(error=error.name).data
+        answer.mimetype = "application/json"
         return answer
     said, hint = vars(error).get("description"), None
     if isinstance(error, StorageUnavailable):  # shown in development only

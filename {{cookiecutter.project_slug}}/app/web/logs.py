@@ -17,12 +17,12 @@ class LogfmtFormatter(logging.Formatter):
     """Formats a record as `time=… level=… logger=… request_id=… message=…`, and `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        in_request = has_request_context()
+        environ = request.environ if has_request_context() else {}
         fields = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "request_id": request.environ.get("app.request_id") if in_request else None,
+            "request_id": environ.get("app.request_id"),
             "message": record.getMessage(),
         }
         extra = {n: value for n, value in vars(record).items() if n not in STANDARD}
@@ -45,11 +45,9 @@ def configure(level: str) -> None:
 
 
 def logfmt(**fields: object) -> str:
-    """Return `name=value …`, leaving out the fields that are None."""
-    known = {name: str(value) for name, value in fields.items() if value is not None}
-    return " ".join(f"{quoted(name)}={quoted(text)}" for name, text in known.items())
-
-
-def quoted(text: str) -> str:
-    """Quote the text if needed, so that one event stays one line."""
-    return text if PLAIN.fullmatch(text) else json.dumps(text)
+    """Return `name=value …`, quoted if needed, without the fields that are None."""
+    known = ((name, str(value)) for name, value in fields.items() if value is not None)
+    pairs = [
+        [t if PLAIN.fullmatch(t) else json.dumps(t) for t in pair] for pair in known
+    ]
+    return " ".join(map("=".join, pairs))

@@ -19,30 +19,28 @@ def checks(settings: Settings) -> Callable[[], ResponseReturnValue | None]:
 
     def check() -> ResponseReturnValue | None:
         if request.blueprint != "health":  # health checks come from inside
-            host = (
-                request.host.lower()
-            )  # Werkzeug leaves it empty if it is no host name
+            host = request.host.lower()  # empty if the request names no host
             if not host or (hosts and not host_is_trusted(host, hosts)):
                 abort(400, "This app is not served under that host name.")
-            scheme = request.headers.get("X-Forwarded-Proto") if to_https else None
-            if scheme and not request.is_secure:
+            forwarded = to_https and request.headers.get("X-Forwarded-Proto")
+            if forwarded and not request.is_secure:
                 return redirect(request.url.replace("http://", "https://", 1), 308)
-        safe = request.method in ("GET", "HEAD", "OPTIONS", "TRACE")  # RFC 9110, 9.2.1
-        if not safe and is_cross_site():
-            view = current_app.view_functions.get(request.endpoint or "")
-            if not hasattr(view, "allow_cross_site"):
-                abort(403, "This request came from another site.")
+        view = current_app.view_functions.get(request.endpoint or "")
+        if is_cross_site() and not hasattr(view, "allow_cross_site"):
+            abort(403, "This request came from another site.")
         return None
 
     return check
 
 
 def is_cross_site() -> bool:
-    """Return whether another site's page has sent the request.
+    """Return whether another site's page has sent the request, to change something.
 
     Browsers say so in Sec-Fetch-Site, older ones in Origin; a page's script can set
     neither. A client that sends neither is not a browser, so it has no visitor's cookies.
     """
+    if request.method in ("GET", "HEAD", "OPTIONS", "TRACE"):  # safe: RFC 9110, 9.2.1
+        return False
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if site is not None:
         return site not in ("same-origin", "none")
