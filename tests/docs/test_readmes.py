@@ -33,7 +33,7 @@ TYPED = {
     "uvx cookiecutter gh:OWNER/REPO": "test_the_first_commands",
     "cd visit-counter": "test_the_first_commands",
     "$ curl -c jar -b jar http://127.0.0.1:8000": "test_curl_sees_the_count_rise",
-    "make run     # bakes": "docs/test_first_minutes.py",
+    "make run      # bakes": "docs/test_first_minutes.py",
     "uvx cruft create": "bake/test_updates.py",
     "cruft check": "bake/test_updates.py",
     "make run\n": "test_make_run_serves",
