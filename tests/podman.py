@@ -167,9 +167,15 @@ def make_base_images(folder: Path) -> None:
 
     def make(suite: str) -> None:
         tree, archive = folder / suite, folder / f"{suite}.tar"
-        command = DEBOOTSTRAP.format(suite=suite, tree=tree, mirror=mirror)
-        run(*command.split())
-        run("tar", "-C", str(tree), "-cf", str(archive), ".")
+        command = DEBOOTSTRAP.format(suite=suite, tree=tree, mirror=mirror).split()
+        for last in (False, False, True):  # one of some 100 downloads may fail
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode == 0:
+                break
+            assert not last, done.stdout + done.stderr
+            shutil.rmtree(tree)
+        tar = ["tar", "-C", str(tree), "-cf", str(archive), "."]
+        subprocess.run(tar, check=True)
         podman("import", f"--change=ENV PATH={PATH}", archive, f"localhost/{suite}")
         shutil.rmtree(tree)
         archive.unlink()
@@ -182,12 +188,6 @@ def make_base_images(folder: Path) -> None:
         podman("build", name, "-", stdin=file, timeout=900)
     podman("build", f"--tag={SERVER}", "-", stdin=SERVER_FILE, timeout=900)
     (folder / "pip.conf").unlink()
-
-
-def run(*command: str) -> None:
-    """Run a program; fail with what it printed."""
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def arguments_of(line: str) -> list[str]:
