@@ -75,7 +75,7 @@ def check_redis(settings: Settings, client: Redis) -> Iterator[Finding]:
         info = client.info()
     except RedisError as error:
         yield "warning", "INFO", f"is refused by Redis: {error}"
-    for name in IN_INFO - info.keys():
+    for name in sorted(IN_INFO - info.keys()):
         yield "warning", name, "is unknown: INFO does not say it"
     used, most = info.get("used_memory", 0), info.get("maxmemory", 0)
     visits = f"{max(0, most - used) // SESSION:,} more first visits, robots' too"

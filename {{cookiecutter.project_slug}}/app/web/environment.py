@@ -66,15 +66,15 @@ class Settings(dict[str, Any]):
         """Read one of these words, however it is capitalised; the first is the default."""
         text = self.read(name) or words[0]
         found = [word for word in words if word.lower() == text.lower()]
-        self[name] = (found or words)[0]
+        self[name] = [*found, *words][0]
         what = f"is {text!r}, but must be one of {', '.join(words)}"
         self.expect(found, name, what, set_to(name, words[0]))
 
     def names(self, name: str) -> list[str]:
         """Read any number of items, with commas between them."""
-        items = re.split(r"\s*,\s*", self.read(name))
-        self[name] = items = [item for item in items if item]
-        return items
+        items = filter(None, re.split(r"\s*,\s*", self.read(name)))
+        self[name] = names = list(items)
+        return names
 
     def hosts(self, name: str) -> None:
         """Read host names; .example.com stands for its subdomains, too."""

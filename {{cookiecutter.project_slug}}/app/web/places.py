@@ -7,10 +7,10 @@ from errno import ECONNRESET
 from functools import partial
 from math import inf
 from struct import pack
-from threading import Lock, Semaphore
+from threading import Condition
 from time import monotonic
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import finalize
 
 from flask import Flask
 from werkzeug import exceptions
@@ -18,7 +18,7 @@ from werkzeug import exceptions
 from .errors import show_error
 
 PATIENCE = 30  # seconds for a request to arrive, and for a client that reads nothing
-WAIT = 10  # seconds for a place; then the answer is 503
+WAIT = 10  # seconds for a place or room; then the answer is 503
 # Bytes of a body that needs no room, and what all larger ones share: 64 MiB with 256 small.
 SMALL, ROOM = 2**16, 48 * 2**20
 # To gunicorn, such a client has gone: it logs no traceback.
@@ -68,6 +68,26 @@ def guard(listeners: Iterable[Any]) -> None:
         listener.accept = partial(accept, listener.accept)
 
 
+class Limit:
+    """An amount to take from; whoever finds too little waits."""
+
+    def __init__(self, left: int) -> None:
+        self.left, self.moved, self.changed = left, 0.0, Condition()
+
+    def take(self, amount: int = 1) -> None:
+        with self.changed:
+            # If nothing moves, views hang; whoever waited would hold a thread.
+            wait = WAIT if monotonic() < self.moved + WAIT else 0
+            if not self.changed.wait_for(lambda: self.left >= amount, wait):
+                raise exceptions.ServiceUnavailable(retry_after=WAIT)
+            self.left, self.moved = self.left - amount, monotonic()
+
+    def give(self, amount: int = 1) -> None:
+        with self.changed:
+            self.left, self.moved = self.left + amount, monotonic()
+            self.changed.notify(amount)
+
+
 class Body(io.RawIOBase):
     """The start of a body, which is read ahead, and the rest."""
 
@@ -83,8 +103,7 @@ class Body(io.RawIOBase):
 def init_app(app: Flask, places: int) -> None:
     """Let so many views be at work at a time; /healthz and static files need no place."""
     wsgi_app, free = app.wsgi_app, ("/healthz", f"{app.static_url_path}/")
-    views, moved = Semaphore(places), 0.0  # when a view last began or ended
-    held, lock = WeakKeyDictionary[Body, int](), Lock()
+    views, room = Limit(places), Limit(ROOM)
 
     def receive(environ: dict[str, Any], rest: Any) -> None:
         """Read the body, if it is allowed; a view that allows more reads it in its place."""
@@ -96,10 +115,8 @@ def init_app(app: Flask, places: int) -> None:
             return
         body = environ["wsgi.input"] = Body(rest)
         if size > SMALL:
-            with lock:  # it is held as long as the body is
-                if sum(held.values()) + size > ROOM:
-                    raise exceptions.ServiceUnavailable(retry_after=WAIT)
-                held[body] = size
+            room.take(size)
+            finalize(body, room.give, size)
         try:
             while part := rest.read(min(size - body.start.tell(), SMALL)):
                 body.start.write(part)
@@ -112,7 +129,6 @@ def init_app(app: Flask, places: int) -> None:
         body.start.seek(0)
 
     def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        nonlocal moved
         needed = not environ.get("PATH_INFO", "").startswith(free)
         try:
             if connection := environ.get("gunicorn.socket"):
@@ -120,11 +136,7 @@ def init_app(app: Flask, places: int) -> None:
                 if isinstance(connection, Connection):
                     connection.due = inf
             if needed:
-                # If nothing moves, views hang; whoever waited would hold a thread.
-                wait = WAIT if monotonic() < moved + WAIT else 0
-                if not views.acquire(timeout=wait):
-                    raise exceptions.ServiceUnavailable(retry_after=WAIT)
-                moved = monotonic()
+                views.take()
         except exceptions.HTTPException as error:
             with app.request_context(environ):
                 return show_error(error)(environ, start_response)
@@ -132,8 +144,7 @@ def init_app(app: Flask, places: int) -> None:
             return wsgi_app(environ, start_response)
         finally:
             if needed:
-                moved = monotonic()
-                views.release()
+                views.give()
 
     app.wsgi_app = call  # type: ignore[method-assign]
     app.extensions["guard"] = guard  # gunicorn.conf.py calls it
