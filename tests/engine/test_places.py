@@ -235,6 +235,20 @@ def test_large_bodies_together_do_not_fill_the_memory(
         assert answer_on(connection)[0] == 200
 
 
+def test_bodies_in_chunks_wait_for_room(serve: Serve) -> None:
+    """How long they are, nobody knows before their end."""
+    server = serve("create_app")
+    with ExitStack() as stack:
+        connections = [stack.enter_context(connect(server)) for _ in range(60)]
+        for connection in connections:
+            connection.sendall(CHUNKED + b"5\r\nhello\r\n")
+        assert select(connections, [], [], 1)[0] == []  # none of them is refused
+        for connection in connections:
+            connection.sendall(b"0\r\n\r\n")
+        answers = {answer_on(connection) for connection in connections}
+    assert answers == {(200, b'{"bytes":5}\n')}
+
+
 @contextmanager
 def held(server: Server, path: str, number: int) -> Iterator[list[socket.socket]]:
     """Let so many views hang, in a call to a server that does not answer."""

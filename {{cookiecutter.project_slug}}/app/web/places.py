@@ -124,8 +124,6 @@ def init_app(app: Flask, places: int) -> None:
             raise exceptions.RequestTimeout from None
         except Exception:  # noqa: BLE001
             raise exceptions.BadRequest from None  # it is malformed
-        if announced and body.start.tell() < size:
-            raise exceptions.BadRequest  # it is cut off
         body.start.seek(0)
 
     def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
