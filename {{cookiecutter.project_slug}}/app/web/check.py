@@ -1,6 +1,7 @@
 """`flask check`: is this stage ready to be deployed?"""
 
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from .environment import Settings, set_to
 SESSION = 250  # bytes; a visit counter's takes about 130, most others a little more
 # What INFO says, unless the host forbids it or leaves something out.
 IN_INFO = {"maxclients", "maxmemory", "maxmemory_policy", "used_memory"}
+HUNG_UP = "CERTIFICATE_REQUIRED|not ready|closed by|reset by"
 Finding = tuple[str, str, str]  # status (ok, warning, error), subject, explanation
 
 
@@ -54,11 +56,14 @@ def explain(error: StorageUnavailable, storage: Storage) -> Finding:
     if not isinstance(storage, RedisStorage):
         return "error", "storage", error.reason
     fix = set_to("REDIS_URL", "redis://:password@host:6379/0 (or start that Redis)")
+    options = getattr(storage.client, "get_connection_kwargs", dict)()
     if "CERTIFICATE_VERIFY_FAILED" in error.reason:
         fix = set_to("REDIS_CA_CERT", "/path/to/ca.pem")
-    elif "CERTIFICATE_REQUIRED" in error.reason:
+    # TLS 1.3 asks for a client's certificate so late that the end may be all one sees.
+    elif "ssl_cert_reqs" in options and re.search(HUNG_UP, error.reason):
         files = "ssl_certfile=/path/to/app.pem&ssl_keyfile=/path/to/app.key"
-        fix = set_to("REDIS_URL", f"'rediss://host:6379/0?{files}'")
+        url = f"'rediss://host:6379/0?{files}' (if it wants a client certificate)"
+        fix = set_to("REDIS_URL", url)
     text = f"names a Redis that cannot be used ({error.reason}); fix it with: {fix}"
     return "error", "REDIS_URL", text
 
