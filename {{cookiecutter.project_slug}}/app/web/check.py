@@ -15,7 +15,7 @@ from .environment import Settings, set_to
 SESSION = 250  # bytes; a visit counter's takes about 130, most others a little more
 # What INFO says, unless the host forbids it or leaves something out.
 IN_INFO = {"maxclients", "maxmemory", "maxmemory_policy", "used_memory"}
-HUNG_UP = "CERTIFICATE_REQUIRED|not ready|closed by|reset by"
+HUNG_UP = "CERTIFICATE_REQUIRED|not ready|closed by|reset by|Broken pipe|EOF"
 Finding = tuple[str, str, str]  # status (ok, warning, error), subject, explanation
 
 
