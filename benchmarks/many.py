@@ -35,8 +35,8 @@ from flask import request
 
 def create_app():
     made = app.create_app()
-    made.add_url_rule("/read", view_func=lambda: request.get_data(), methods=["POST"])
-    made.add_url_rule("/large", view_func=lambda: bytes(2**23))
+    made.add_url_rule("/read", "read", view_func=lambda: request.get_data(), methods=["POST"])
+    made.add_url_rule("/large", "large", view_func=lambda: bytes(2**23))
     return made
 
 def plain():

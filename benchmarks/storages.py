@@ -63,7 +63,7 @@ def open_storage(
 def with_own(name: str, address: str) -> App:
     """Put a storage of docs/storage.md into the app; return the app that uses it."""
     text = section(FOLDER / "docs/storage.md", f"In {name}")
-    [module] = set(re.findall(r"`app/(\w+)\.py`", text)) - {"__init__"}
+    [module] = set(re.findall(r"`app/(\w+)\.py`", text)) - {"__init__", "settings"}
     [code] = re.findall(r'^```python\n(""".*?)^```$', text, re.DOTALL | re.MULTILINE)
     [storage] = re.findall(r"^class (\w+)\(Storage\)", code, re.MULTILINE)
     for needed in re.findall(r"echo '(.+)' >> requirements\.in", text):
