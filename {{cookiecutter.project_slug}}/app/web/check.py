@@ -56,7 +56,7 @@ def explain(error: StorageUnavailable, storage: Storage) -> Finding:
     if not isinstance(storage, RedisStorage):
         return "error", "storage", error.reason
     fix = set_to("REDIS_URL", "redis://:password@host:6379/0 (or start that Redis)")
-    options = getattr(storage.client, "get_connection_kwargs", dict)()
+    options: Any = getattr(storage.client, "get_connection_kwargs", dict)()
     if "CERTIFICATE_VERIFY_FAILED" in error.reason:
         fix = set_to("REDIS_CA_CERT", "/path/to/ca.pem")
     # TLS 1.3 asks for a client's certificate so late that the end may be all one sees.
