@@ -16,10 +16,11 @@ CHROMIUM = $(shell command -v chromium 2>/dev/null)
 # What builds images and runs machines: for root only, on a Debian.
 MACHINES = $(shell test "$$(id -u)" = 0 && command -v podman >/dev/null && \
 	command -v runc >/dev/null && command -v debootstrap)
-LEFT_OUT = tests/engine tests/soak tests/pythons/test_every_python.py \
-	tests/suites/test_flask_security.py \
-	$(if $(CHROMIUM),,tests/browser) $(if $(MACHINES),,tests/deploy/test_image.py \
+# What needs programs that are not here; `.ci/run`, which installs them all, empties it.
+LACKING = $(if $(CHROMIUM),,tests/browser) $(if $(MACHINES),,tests/deploy/test_image.py \
 	tests/deploy/test_own_server.py tests/pythons/test_default.py)
+LEFT_OUT = tests/engine tests/soak tests/pythons/test_every_python.py \
+	tests/suites/test_flask_security.py $(LACKING)
 # Where projects are baked, and how to make there; .venv's own interpreter fits all of them.
 OUT = build
 MAKE_APP = $(MAKE) --no-print-directory PYTHON="$(CURDIR)/$(BIN)/python" -C $(OUT)/visit-counter
@@ -52,7 +53,7 @@ engine: .venv/ready ## Test the default project and its engine (ONLY=sessions/te
 		--config-file tests/engine/mypy.ini)
 
 pythons: .venv/ready ## Test the project and its engine on each Python from 3.11 to 3.15
-	@$(BIN)/python -m pytest tests/pythons
+	@$(BIN)/python -m pytest -rP tests/pythons
 
 browser: .venv/ready $(JUDGES) ## Test only the pages in a browser: needs Chromium, npm and Java
 	@$(BIN)/python -m pytest tests/browser

@@ -185,7 +185,10 @@ def make_base_images(folder: Path) -> None:
     for version in PYTHONS:
         name = f"--tag={python_image(version)}"
         file = PYTHON_FILE.format(version=version)
-        podman("build", name, "-", stdin=file, timeout=900)
+        status, output = podman.attempt("build", name, "-", stdin=file, timeout=900)
+        gone = f"Unable to locate package python{version}" in output
+        assert not gone, f"Debian unstable no longer has Python {version}: see PYTHONS"
+        assert status == 0, output
     podman("build", f"--tag={SERVER}", "-", stdin=SERVER_FILE, timeout=900)
     (folder / "pip.conf").unlink()
 
