@@ -25,8 +25,9 @@ LEFT_OUT = tests/engine tests/soak tests/pythons/test_every_python.py \
 OUT = build
 MAKE_APP = $(MAKE) --no-print-directory PYTHON="$(CURDIR)/$(BIN)/python" -C $(OUT)/visit-counter
 # cookiecutter would read the caches of the tools that ran on the template's folder.
-BAKE = find $(APP) \( -name '.*_cache' -o -name __pycache__ -o -name .hypothesis \) -prune \
-	-exec rm -rf {} + && echo "Baking $(OUT)/visit-counter ..." && $(BIN)/python -m cookiecutter \
+CLEAR = find $(APP) \( -name '.*_cache' -o -name __pycache__ -o -name .hypothesis \) -prune \
+	-exec rm -rf {} +
+BAKE = $(CLEAR) && echo "Baking $(OUT)/visit-counter ..." && $(BIN)/python -m cookiecutter \
 	--no-input --default-config --overwrite-if-exists --output-dir $(OUT) . init_git=false >/dev/null
 
 help: ## Show what there is
@@ -62,6 +63,7 @@ suites: .venv/ready $(SUITES) ## Run the suites of Flask and its extensions on o
 	@$(BIN)/python -m pytest tests/suites
 
 newest: .venv/ready ## Test it all on the newest of what it is built on (PARTS="redis==8.0.0")
+	@$(CLEAR)
 	@PARTS="$(PARTS)" $(BIN)/python -m tests.newest
 
 faults: .venv/ready ## Renew what docs/faults.md says happens under each fault

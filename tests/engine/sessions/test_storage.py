@@ -55,33 +55,49 @@ class TestPostgresStorage(StorageContract):
             yield storage
 
 
-@pytest.mark.parametrize("kind", ["memory", "sqlite"])
-def test_nothing_extends_or_shortens_the_minute_of_an_ended_key(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """A clock in place of the system's, which moves when it is told to."""
     clock = Clock()
     monkeypatch.setattr("time.time", clock)
-    path = str(tmp_path / "sessions.db")
-    storage = MemoryStorage(clock=clock) if kind == "memory" else SQLiteStorage(path)
-    storage.save("a", {"n": "1"}, (), 600, create=True)
-    storage.delete("a")
+    return clock
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def timed(
+    request: pytest.FixtureRequest, clock: Clock, tmp_path: Path
+) -> Iterator[Storage]:
+    """Each storage that asks Python for the time."""
+    if request.param == "memory":
+        yield MemoryStorage(clock=clock)
+    else:
+        with closing(SQLiteStorage(str(tmp_path / "sessions.db"))) as storage:
+            yield storage
+
+
+def test_nothing_extends_or_shortens_the_minute_of_an_ended_key(
+    timed: Storage, clock: Clock
+) -> None:
+    timed.save("a", {"n": "1"}, (), 600, create=True)
+    timed.delete("a")
     for _ in range(2):
         clock.now += 29.9
         for create in False, True:
             with pytest.raises(SessionEnded):
-                storage.load("a", 600)
+                timed.load("a", 600)
             with pytest.raises(SessionEnded):
-                storage.save("a", {"n": "1"}, (), 600, create=create)
+                timed.save("a", {"n": "1"}, (), 600, create=create)
             with pytest.raises(SessionEnded):
-                storage.increment("a", "n", 1, 1, create=create)
+                timed.increment("a", "n", 1, 1, create=create)
             with pytest.raises(SessionEnded):
-                storage.delete("a")
+                timed.delete("a")
     clock.now += 0.3
-    assert storage.load("a", 600) is None
-    assert storage.increment("a", "n", 1, 600, create=True) == 1
+    assert timed.load("a", 600) is None
+    assert timed.increment("a", "n", 1, 600, create=True) == 1
 
 
 def test_runs_on_a_storage_of_your_own(tmp_path: Path) -> None:
-    app = create_app(storage=SQLiteStorage(str(tmp_path / "sessions.db")))
-    client = app.test_client()
-    assert [client.get("/").json for _ in range(3)] == [{"views": n} for n in (1, 2, 3)]
+    with closing(SQLiteStorage(str(tmp_path / "sessions.db"))) as storage:
+        client = create_app(storage=storage).test_client()
+        counts = [client.get("/").json for _ in range(3)]
+    assert counts == [{"views": n} for n in (1, 2, 3)]
