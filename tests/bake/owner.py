@@ -22,7 +22,7 @@ def test_greets(app: Flask, client: FlaskClient) -> None:
     app.config["GREETING"] = "Good day"
     assert "Good day!" in client.get("/hello").text
 """
-SETTING = '    env.text("GREETING", "Hello", most=40)\n'
+SETTING = '    env.add("GREETING", "Hello", Choice(["Hello", "Good day"]))\n'
 
 
 def put(file: Path, old: str, new: str) -> None:
@@ -38,7 +38,7 @@ def add_a_page(project: Path) -> None:
     put(views, "import Blueprint, redirect", "import Blueprint, current_app, redirect")
     views.write_text(views.read_text() + VIEW)
     (project / "app/templates/hello.html").write_text(TEMPLATE)
-    last = '    env.one_of("LOG_LEVEL", '
+    last = '    env.add("LOG_LEVEL", '
     put(project / "app/settings.py", last, SETTING + last)
     put(tests, "import pytest\n", "import pytest\nfrom flask import Flask\n")
     tests.write_text(tests.read_text() + TEST)

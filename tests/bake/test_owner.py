@@ -50,7 +50,7 @@ def test_a_setting_that_is_wrong_is_told_in_a_sentence(
 ) -> None:
     add_a_page(project)
     check = [str(project / ".venv/bin/flask"), "check"]
-    status, output = run(home, project, *check, GREETING="x" * 41)
+    status, output = run(home, project, *check, GREETING="Moin")
     assert status == 1
     [sentence] = [line for line in output.splitlines() if "GREETING" in line]
     assert "; fix it with: export GREETING=" in sentence

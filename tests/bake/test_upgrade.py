@@ -105,11 +105,11 @@ def resolve_conflicts(project: Path) -> None:
     put(project / "app/__init__.py", "import views, web", "import login, views, web")
     with (project / "requirements.in").open("a") as requirements:
         requirements.write("flask-login>=0.6.3,<1\n")
-    last = "    env.one_of("
+    last = '    env.add("LOG_LEVEL", '
     put(
         project / "app/settings.py",
         last,
-        f'    env.text("GREETING", "Hello", most=40)\n{last}',
+        f'    env.add("GREETING", "Hello")\n{last}',
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from app import create_app
-from app.sessions import MemoryStorage, RedisStorage, Storage
+from app.sessions import MemoryStorage, RedisStorage, Storage, StorageUnavailable
 from click.testing import Result
 from redis import Redis
 
@@ -32,9 +32,9 @@ def check(storage: Storage | None = None) -> Result:
 
 
 def findings() -> dict[str, tuple[str, str]]:
-    """Return status and text by what they are about."""
-    lines = check().output.splitlines()
-    return {line[8:28].strip(): (line[:8].strip(), line[28:]) for line in lines}
+    """Return status and text by what they are about, the first word."""
+    lines = [line.split(maxsplit=2) for line in check().output.splitlines()]
+    return {about: (status, text) for status, about, text in lines}
 
 
 def test_finds_nothing_wrong_with_a_sound_stage(
@@ -48,33 +48,22 @@ def test_finds_nothing_wrong_with_a_sound_stage(
     assert SECRET not in result.output
 
 
-def test_tells_memory_and_connections(redis: Redis) -> None:
-    redis.config_set("maxmemory", "25mb")
+def test_tells_how_many_connections_are_needed() -> None:
     found = findings()
-    redis.config_set("maxmemory", "0")
-    assert found["storage"][1] == "RedisStorage answers"
-    assert re.search(r"used, full after some [0-9,]{6} more first", found["memory"][1])
-    assert "16 needed" in found["connections"][1]
+    assert found["RedisStorage"] == ("ok", "answers")
+    assert found["connections:"][0] == "ok"
+    assert found["connections:"][1].startswith("two releases need 16 for a machine, ")
 
 
-def test_says_what_a_redis_does_that_refuses_when_it_is_full_and_when(
+def test_warns_of_a_redis_that_refuses_when_it_is_full(
     redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     redis.config_set("maxmemory-policy", "noeviction")
     monkeypatch.setenv("DYNO", "release.1")
-    status, text = findings()["maxmemory_policy"]
-    assert status == "warning"
-    assert text == (
-        "is noeviction: Redis is without a limit; once it is full, nobody can log in or "
-        "be counted for 14 days; fix it with: heroku redis:maxmemory --policy volatile-lru"
-    )
-    redis.config_set("maxmemory", "25mb")
-    status, text = findings()["maxmemory_policy"]
-    redis.config_set("maxmemory", "0")
-    assert re.match(
-        r"is noeviction: Redis is full after some [0-9,]{6} more first visits, robots' "
-        "too; once it is full, nobody can log in or be counted for 14 days; ",
-        text,
+    fix = "fix it with: heroku redis:maxmemory --policy volatile-lru"
+    assert findings()["maxmemory_policy"] == (
+        "warning",
+        f"is noeviction: once Redis is full, nobody can log in for 14 days; {fix}",
     )
 
 
@@ -127,7 +116,9 @@ def test_fails_when_the_connections_do_not_suffice(
 ) -> None:
     monkeypatch.setenv("WEB_CONCURRENCY", "256")
     monkeypatch.setenv("WEB_THREADS", "1000")
-    assert findings()["connections"][0] == "error"
+    status, text = findings()["connections:"]
+    assert status == "error"
+    assert text.endswith("; fix it with: export WEB_CONCURRENCY=1")
     assert check().exit_code == 1
 
 
@@ -172,18 +163,11 @@ def test_says_what_it_cannot_find_out_where_info_is_forbidden(
     assert PASSWORD not in result.output
     lines = result.output.splitlines()
     assert any(line.startswith("warning INFO ") for line in lines)
-    for field in FIELDS:
-        assert any(line.startswith(f"warning {field} ") for line in lines)
     assert create_app().test_client().get("/").status_code == 200
 
 
-FIELDS = ["maxclients", "maxmemory", "maxmemory_policy", "used_memory"]
-
-
-@pytest.mark.parametrize("field", FIELDS)
-def test_says_what_it_cannot_find_out_where_info_lacks_a_field(
-    redis: Redis, field: str
-) -> None:
+@pytest.mark.parametrize("field", ["maxclients", "maxmemory_policy"])
+def test_passes_where_info_lacks_a_field(redis: Redis, field: str) -> None:
     """As on some hosts. Here the field is cut out of the server's answer."""
     own = redis.response_callbacks["INFO"]
     without = re.compile(rf"^{field}:.*\r\n", re.MULTILINE)
@@ -195,8 +179,41 @@ def test_says_what_it_cannot_find_out_where_info_lacks_a_field(
     result = check(storage=RedisStorage(redis))
     redis.set_response_callback("INFO", own)
     assert result.exit_code == 0, result.output
-    unknown = [line for line in result.output.splitlines() if "is unknown" in line]
-    assert [line.split()[:2] for line in unknown] == [["warning", field]]
+
+
+class Away(MemoryStorage):
+    """A storage of the owner's which is away."""
+
+    def ping(self) -> None:
+        raise StorageUnavailable("the disk is full")
+
+
+def test_of_a_storage_of_your_own_only_the_reason_is_known() -> None:
+    result = check(storage=Away())
+    assert result.exit_code == 1
+    last = result.output.splitlines()[-1]
+    assert last == "error   Away cannot be used (the disk is full)"
+
+
+@pytest.mark.parametrize(
+    ("url", "reason", "command"),
+    [
+        ("redis://host", "refused", "export REDIS_URL=redis://:password@host:6379/0"),
+        ("rediss://host", "reset", "?ssl_certfile=…&ssl_keyfile=…"),
+        ("rediss://host", "CERTIFICATE_VERIFY_FAILED", "export REDIS_CA_CERT=/path/"),
+    ],
+)
+def test_what_fixes_it_depends_on_the_reason(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch, url: str, reason: str, command: str
+) -> None:
+    def fail(storage: object) -> None:
+        raise StorageUnavailable(reason)
+
+    monkeypatch.setenv("REDIS_URL", url)
+    monkeypatch.setattr(RedisStorage, "ping", fail)
+    last = check(storage=RedisStorage(redis)).output.splitlines()[-1]
+    assert last.startswith(f"error   RedisStorage cannot be used ({reason}); fix it ")
+    assert command in last
 
 
 def test_asks_any_storage(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,7 +226,7 @@ def test_asks_any_storage(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_command_runs_with_wrong_settings(command: str) -> None:
     status, output = flask(command, PORT="abc")
     assert output == (
-        "PORT is 'abc', not a whole number from 1 to 65535; "
+        "PORT is wrong: 'abc' is not a valid integer range; "
         "fix it with: export PORT=8000\n"
     )
     assert status == 1
@@ -226,12 +243,3 @@ def flask(*command: str, **settings: str) -> tuple[int, str]:
         check=False,
     )
     return done.returncode, done.stdout or done.stderr
-
-
-def test_fails_for_an_empty_number_of_processes_which_gunicorn_cannot_read(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("WEB_CONCURRENCY", "")
-    result = check()
-    assert result.exit_code == 1
-    assert "unset WEB_CONCURRENCY" in result.output

@@ -33,8 +33,8 @@ def test_a_redis_that_wants_a_certificate_says_so_and_gets_the_one_in_the_url(
     flask = baked / ".venv/bin/flask"
     status, output = run(home, baked, flask, "check", REDIS_URL=url, **trust)
     assert status == 1
-    assert "ssl_certfile=/path/to/app.pem" in output
-    assert "(if it wants a client certificate)" in output
+    assert "ssl_certfile=…&ssl_keyfile=…" in output
+    assert "for a client certificate" in output
 
     own = strict.authority.issue_cert("app@example.com")
     certificate, key = tmp_path / "app.pem", tmp_path / "app.key"

@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+from functools import partial
 
 from flask import Flask
 from werkzeug.exceptions import HTTPException
@@ -19,10 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def init_app(app: Flask, settings: Settings, storage: Storage | None = None) -> None:
-    """Set the app up; end the process, with a sentence for each, if settings are wrong.
-
-    Sessions are kept in `storage`, or else where REDIS_URL says.
-    """
+    """Set the app up; end the process, with a sentence for each, if settings are wrong."""
     settings.refuse_errors(own_storage=storage is not None)
     logs.configure(settings["LOG_LEVEL"])
     if not settings["SECRET"]:
@@ -40,13 +38,11 @@ def init_app(app: Flask, settings: Settings, storage: Storage | None = None) -> 
         # With the prefix, browsers require Secure and Path=/ (RFC 6265bis).
         "SESSION_COOKIE_NAME": "__Host-session" if settings.production else "session",
         "SESSION_COOKIE_SECURE": settings.production,
-        "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSIONS_IN_MEMORY": isinstance(storage, MemoryStorage),
-        "MAX_CONTENT_LENGTH": 1024 * 1024,  # bytes
     }
     app.register_error_handler(HTTPException, show_error)
     app.logger.addFilter(errors.is_no_outage)
-    app.before_request(protection.checks(settings))
+    app.before_request(partial(protection.check, settings))
     app.register_blueprint(health.bp)
     check.init_app(app, settings)
     # Each wraps those before it: the last one sees a request first, and its answer last.
@@ -60,9 +56,7 @@ def init_app(app: Flask, settings: Settings, storage: Storage | None = None) -> 
 def open_storage(settings: Settings) -> Storage:
     """Return the storage that REDIS_URL names."""
     if settings["REDIS_URL"] in ("", "memory://"):
-        log.warning(
-            "Sessions are kept in memory, and end with the server: set REDIS_URL"
-        )
+        log.warning("Sessions are kept in memory till the process ends: set REDIS_URL")
         return MemoryStorage()
     return RedisStorage.from_url(
         settings["REDIS_URL"],

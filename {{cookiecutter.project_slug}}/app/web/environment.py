@@ -2,13 +2,17 @@
 
 import os
 import re
+from pathlib import Path
 from typing import Any
 
+from click import STRING, BadParameter, ParamType
+from dotenv import dotenv_values
 from werkzeug.wsgi import host_is_trusted  # type: ignore[attr-defined]
 
 from ..sessions import RedisStorage
-from . import env_file
 
+ENV_FILE = Path(__file__).parents[2] / ".env"
+WHY = ", and any APP_ENV but development is production"
 RANDOM_TEXT = "$(python3 -c 'import secrets; print(secrets.token_urlsafe(48))')"
 REDIS = "redis://127.0.0.1:6379/0"
 WAIT = "heroku addons:wait, or, if `heroku addons` lists no heroku-redis, "
@@ -24,9 +28,9 @@ class Settings(dict[str, Any]):
 
     def __init__(self) -> None:
         super().__init__()
-        env_file.load()
+        load_env_file()
         self.errors = dict[str, str]()
-        self.on_heroku = bool(self.read("DYNO"))
+        self.on_heroku = "DYNO" in os.environ
         self.production = self.read("APP_ENV").lower() != "development"
         self["APP_ENV"] = "production" if self.production else "development"
 
@@ -36,107 +40,93 @@ class Settings(dict[str, Any]):
     def read(self, name: str) -> str:
         """Return the text of a variable; bytes other than UTF-8 are replaced."""
         text = os.environ.get(name, "").strip()
-        what = "is in quotes, which Docker's --env-file keeps"
-        quoted = re.fullmatch("\".*\"|'.*'", text, re.DOTALL)
-        self.expect(not quoted, name, what, f"{name}=... (without quotes)")
+        if re.fullmatch("\".*\"|'.*'", text, re.DOTALL):
+            what = "is in quotes, which Docker's --env-file keeps"
+            self.refuse(name, what, f"{name}=... (without quotes)")
         return os.fsencode(text).decode(errors="replace")
 
-    def expect(self, good: object, name: str, what: str, fix: str) -> None:
-        """Unless a setting is good, note the first thing that is wrong with it."""
-        if not good:
-            self.errors.setdefault(name, f"{name} {what}; fix it with: {fix}")
+    def refuse(self, name: str, what: str, fix: str) -> None:
+        """Note the first thing that is wrong with a setting, and what fixes it."""
+        self.errors.setdefault(name, f"{name} {what}; fix it with: {fix}")
 
-    def text(self, name: str, default: str = "", *, most: int = 1000) -> None:
-        """Read a text of at most so many characters."""
-        self[name] = text = self.read(name) or default
-        what = f"has {len(text)} characters, more than {most}"
-        self.expect(len(text) <= most, name, what, set_to(name, default))
-
-    def number(
-        self, name: str, default: int, *, least: int = 1, most: int = 2**31
-    ) -> None:
-        """Read a whole number."""
-        text = self.read(name) or str(default)
-        good = re.fullmatch("[0-9]{1,10}", text) and least <= int(text) <= most
-        self[name] = int(text) if good else default
-        what = f"is {text!r}, not a whole number from {least} to {most}"
-        self.expect(good, name, what, set_to(name, default))
-
-    def one_of(self, name: str, *words: str) -> None:
-        """Read one of these words, however it is capitalised; the first is the default."""
-        text = self.read(name) or words[0]
-        found = [word for word in words if word.lower() == text.lower()]
-        self[name] = [*found, *words][0]
-        what = f"is {text!r}, but must be one of {', '.join(words)}"
-        self.expect(found, name, what, set_to(name, words[0]))
+    def add(self, name: str, default: object, kind: "ParamType[Any]" = STRING) -> None:
+        """Read a setting that click can read: STRING, IntRange(1, 9), BOOL, …"""
+        self[name], text = default, self.read(name)
+        try:
+            self[name] = kind(text) if text else default
+        except BadParameter as error:
+            what = f"is wrong: {error.message.rstrip('.')}"
+            self.refuse(name, what, set_to(name, default))
 
     def names(self, name: str) -> list[str]:
         """Read any number of items, with commas between them."""
-        items = filter(None, re.split(r"\s*,\s*", self.read(name)))
-        self[name] = names = list(items)
+        items = map(str.strip, self.read(name).split(","))
+        self[name] = names = [*filter(None, items)]
         return names
 
     def hosts(self, name: str) -> None:
         """Read host names; .example.com stands for its subdomains, too."""
-        self[name] = [host.lower() for host in self.names(name)]
-        for host in self[name]:
-            good = ":" not in host and host_is_trusted(host.removeprefix("."))
-            what = f"has {host!r}, which is not a host name"
-            self.expect(good, name, what, set_to(name, "www.example.com"))
-
-    def file(self, name: str) -> None:
-        """Read the path of a file."""
-        self[name] = path = self.read(name) or None
-        good = path is None or os.access(path, os.R_OK)
-        self.expect(good, name, f"is {path!r}, which cannot be read", set_to(name, ""))
+        self[name] = hosts = [host.lower() for host in self.names(name)]
+        for host in hosts:
+            if ":" in host or not host_is_trusted(host.removeprefix(".")):
+                what = f"has {host!r}, which is not a host name"
+                self.refuse(name, what, set_to(name, "www.example.com"))
 
     def secret(self, name: str, *, why: str) -> None:
         """Read a secret; production needs one that is long and random: say what for."""
         self[name] = secret = self.read(name)
-        what = weakness_of(secret) if secret else f"is not set, but {why}"
-        good = not (what and self.production)
-        self.expect(good, name, what, set_to(name, f'"{RANDOM_TEXT}"'))
+        weakness = weakness_of(secret) if secret else f"is not set, but {why}"
+        if weakness and self.production:
+            self.refuse(name, weakness + WHY, set_to(name, f'"{RANDOM_TEXT}"'))
 
     def secrets(self, name: str) -> None:
         """Read any number of secrets, none of them worse."""
-        fix = f"{set_to(name, '')} (or correct it)"
         for weakness in map(weakness_of, self.names(name)):
-            good = not (weakness and self.production)
-            self.expect(good, name, f"holds a secret that {weakness}", fix)
+            if weakness and self.production:
+                fix = f"{set_to(name, '')} (or correct it)"
+                self.refuse(name, f"holds a secret that {weakness}", fix)
 
     def redis_url(self, name: str) -> None:
         """Read a Redis URL, or memory://; production needs one of them."""
         self[name] = url = self.read(name)
-        what = "is not set, but production keeps the sessions there"
-        fix = ADDON if self.on_heroku else set_to(name, REDIS)
-        self.expect(url or not self.production, name, what, fix)
+        if self.production and not url:
+            what = f"is not set, but production keeps the sessions there{WHY}"
+            self.refuse(name, what, ADDON if self.on_heroku else set_to(name, REDIS))
         try:
             if url not in ("", "memory://"):
                 RedisStorage.from_url(url)
         except ValueError as error:
-            hint = "; in a password, / is %2F, ? is %3F and # is %23"
-            what = f"is not a Redis URL: {error}{hint if '@' in url else ''}"
-            self.expect(False, name, what, set_to(name, REDIS))
+            hint = "; in a password, / is %2F, ? is %3F and # is %23" * ("@" in url)
+            self.refuse(name, f"is not a Redis URL: {error}{hint}", set_to(name, REDIS))
 
     def refuse_errors(self, *, own_storage: bool) -> None:
-        """End the process if a setting is wrong that is used, with a sentence for each.
-
-        First comes why this is production, if a developer may not know: a host that only
-        forgot a setting must not be told to be anything else.
-        """
+        """End the process if a setting is wrong that is used, with a sentence for each."""
         if own_storage:
             self.errors.pop("REDIS_URL", None)
-        stage, made_here = self.read("APP_ENV"), self.read("SECRET").startswith("dev-")
-        unclear = stage or made_here or not any(map(self.read, self))
-        known = stage.strip("\"'").lower() in ("development", "production")
-        errors = [*self.errors.values()]
-        if errors and unclear and not known:
-            what = f"is {stage!r}" if stage else "is not set"
-            fix = "export APP_ENV=development (on your own machine)"
-            what += ", so this counts as production"
-            errors.insert(0, f"APP_ENV {what}; fix it with: {fix}")
-        if errors:
-            raise SystemExit("\n".join(errors))
+        if self.errors:
+            raise SystemExit("\n".join(self.errors.values()))
+
+
+def load_env_file() -> None:
+    """Add to the environment what only .env has; refuse the .env of another stage."""
+    if os.environ.get("PYTHON_DOTENV_DISABLED", "").lower() in ("1", "true", "yes"):
+        return
+    what = fix = ""
+    try:
+        found = dotenv_values(ENV_FILE, encoding="utf-8-sig")
+        for name, value in found.items():
+            os.environ.setdefault(name, value or "")
+        stage, secret = os.environ.get("APP_ENV", ""), os.environ.get("SECRET", "")
+        own = secret in ("", found.get("SECRET")) or secret.startswith("dev-")
+        if stage.lower() == "development" and stage == found.get("APP_ENV") and not own:
+            what = "says development, but the environment has another stage's SECRET"
+            fix = "rm .env (on that stage) or unset SECRET (in development)"
+    except OSError as error:
+        what, fix = f"cannot be read ({error.strerror})", 'sudo chown "$USER" .env'
+    except ValueError:
+        what, fix = "is not UTF-8", "iconv -f UTF-16 .env > utf8 && mv utf8 .env"
+    if what:
+        raise SystemExit(f".env {what}; fix it with: {fix}")
 
 
 def set_to(name: str, value: object) -> str:

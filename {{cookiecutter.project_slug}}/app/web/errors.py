@@ -3,14 +3,13 @@
 import logging
 from functools import lru_cache
 
-from flask import Request, current_app, jsonify, render_template, request
+from flask import Request, jsonify, render_template, request
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.http import parse_accept_header
 from werkzeug.wrappers import Response
 
 from ..sessions import StorageUnavailable
-from .check import explain
 
 
 def show_error(error: HTTPException) -> Response:
@@ -26,11 +25,9 @@ def show_error(error: HTTPException) -> Response:
         answer.data = jsonify(error=error.name).data
         answer.mimetype = "application/json"
         return answer
-    said, hint = vars(error).get("description"), None
-    if isinstance(error, StorageUnavailable):  # shown in development only
-        hint = explain(error, current_app.extensions["session_storage"])
     try:
-        answer.data = render_template("error.html", error=error, said=said, hint=hint)
+        said = vars(error).get("description")
+        answer.data = render_template("error.html", error=error, said=said)
     except StorageUnavailable as outage:  # the page uses the session, too
         return outage.get_response()
     return answer
@@ -42,11 +39,8 @@ def is_no_outage(record: logging.LogRecord) -> bool:
 
 
 def prefers_html(client: Request) -> bool:
-    """Return whether the client prefers a page to JSON, as browsers do.
-
-    Whoever asks makes an answer that depends on it: headers.py tells caches so, by Vary.
-    """
-    client.environ["app.varies_by_accept"] = True
+    """Return whether the client prefers a page to JSON, as browsers do."""
+    client.environ["app.varies_by_accept"] = True  # headers.py tells caches so, by Vary
     return html_comes_first(client.environ.get("HTTP_ACCEPT", ""))
 
 

@@ -26,13 +26,10 @@ class LogfmtFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         extra = {n: value for n, value in vars(record).items() if n not in STANDARD}
-        lines = [logfmt(**fields | extra)]
         # Indented, so that no line of an exception's text can pass for an event.
-        if record.exc_info:
-            lines.append(indent(self.formatException(record.exc_info), "  "))
-        if record.stack_info:
-            lines.append(indent(self.formatStack(record.stack_info), "  "))
-        return "\n".join(lines)
+        more = [self.formatException(record.exc_info)] if record.exc_info else []
+        more += [record.stack_info] if record.stack_info else []
+        return "\n".join([logfmt(**fields | extra), *(indent(t, "  ") for t in more)])
 
 
 def configure(level: str) -> None:
@@ -46,8 +43,9 @@ def configure(level: str) -> None:
 
 def logfmt(**fields: object) -> str:
     """Return `name=value …`, quoted if needed, without the fields that are None."""
-    known = ((name, str(value)) for name, value in fields.items() if value is not None)
-    pairs = [
-        [t if PLAIN.fullmatch(t) else json.dumps(t) for t in pair] for pair in known
-    ]
-    return " ".join(map("=".join, pairs))
+    pairs = [(name, str(text)) for name, text in fields.items() if text is not None]
+    return " ".join("=".join(map(quoted, pair)) for pair in pairs)
+
+
+def quoted(text: str) -> str:
+    return text if PLAIN.fullmatch(text) else json.dumps(text)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from errno import ECONNRESET
 from functools import partial
 from math import inf
+from queue import Empty, SimpleQueue
 from struct import pack
 from threading import Condition
 from time import monotonic
@@ -68,31 +69,33 @@ def guard(listeners: Iterable[Any]) -> None:
         listener.accept = partial(accept, listener.accept)
 
 
-class Limit:
-    """An amount to take from; whoever finds too little waits."""
-
-    def __init__(self, left: int) -> None:
-        self.left, self.moved, self.changed = left, 0.0, Condition()
-
-    def take(self, amount: int = 1) -> None:
-        with self.changed:
-            # If nothing moves, views hang; whoever waited would hold a thread.
-            wait = WAIT if monotonic() < self.moved + WAIT else 0
-            if not self.changed.wait_for(lambda: self.left >= amount, wait):
-                raise exceptions.ServiceUnavailable(retry_after=WAIT)
-            self.left, self.moved = self.left - amount, monotonic()
-
-    def give(self, amount: int = 1) -> None:
-        with self.changed:
-            self.left, self.moved = self.left + amount, monotonic()
-            self.changed.notify(amount)
-
-
 class Body(io.RawIOBase):
     """The start of a body, which is read ahead, and the rest."""
 
-    def __init__(self, rest: Any) -> None:
+    room, changed = ROOM, Condition()  # what is left for all of them
+
+    def __init__(self, size: int, rest: Any) -> None:
+        """Wait for room for so many bytes, and read them."""
         self.start, self.rest = io.BytesIO(), rest
+        if size > SMALL:
+            self.take(size)
+            finalize(self, self.take, -size)
+        try:
+            while part := rest.read(min(size - self.start.tell(), SMALL)):
+                self.start.write(part)
+        except ConnectionResetError:
+            raise exceptions.RequestTimeout from None
+        except Exception:  # noqa: BLE001
+            raise exceptions.BadRequest from None  # it is malformed
+        self.start.seek(0)
+
+    @classmethod
+    def take(cls, size: int) -> None:
+        with cls.changed:
+            if not cls.changed.wait_for(lambda: cls.room >= size, WAIT):
+                raise Empty
+            cls.room -= size
+            cls.changed.notify_all()
 
     def readinto(self, buffer: Any, /) -> int:
         part = self.start.read(len(buffer)) or self.rest.read(len(buffer))
@@ -100,49 +103,44 @@ class Body(io.RawIOBase):
         return len(part)
 
 
-def init_app(app: Flask, places: int) -> None:
+def init_app(app: Flask, number: int) -> None:
     """Let so many views be at work at a time; /healthz and static files need no place."""
     wsgi_app, free = app.wsgi_app, ("/healthz", f"{app.static_url_path}/")
-    views, room = Limit(places), Limit(ROOM)
+    places, moved = SimpleQueue[None](), 0.0  # when a place was taken last
+    for _ in range(number):
+        places.put(None)
 
-    def receive(environ: dict[str, Any], rest: Any) -> None:
+    def receive(environ: dict[str, Any]) -> None:
         """Read the body, if it is allowed; a view that allows more reads it in its place."""
-        limit = app.config["MAX_CONTENT_LENGTH"]
-        most = 2**20 if limit is None else min(limit, ROOM)
         announced = environ.get("CONTENT_LENGTH")
-        size = int(announced or most)
-        if size > most or not (announced or "HTTP_TRANSFER_ENCODING" in environ):
-            return
-        body = environ["wsgi.input"] = Body(rest)
-        if size > SMALL:
-            room.take(size)
-            finalize(body, room.give, size)
-        try:
-            while part := rest.read(min(size - body.start.tell(), SMALL)):
-                body.start.write(part)
-        except ConnectionResetError:
-            raise exceptions.RequestTimeout from None
-        except Exception:  # noqa: BLE001
-            raise exceptions.BadRequest from None  # it is malformed
-        body.start.seek(0)
+        if announced or "HTTP_TRANSFER_ENCODING" in environ:
+            limit = app.config["MAX_CONTENT_LENGTH"]
+            most = 2**20 if limit is None else min(limit, ROOM)
+            if (size := int(announced or most)) <= most:
+                environ["wsgi.input"] = Body(size, environ["wsgi.input"])
 
     def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        nonlocal moved
         needed = not environ.get("PATH_INFO", "").startswith(free)
         try:
             if connection := environ.get("gunicorn.socket"):
-                receive(environ, environ["wsgi.input"])
+                receive(environ)
                 if isinstance(connection, Connection):
                     connection.due = inf
             if needed:
-                views.take()
-        except exceptions.HTTPException as error:
+                # If nothing moves, views hang; whoever waited would hold a thread.
+                places.get(timeout=WAIT if monotonic() < moved + WAIT else 0)
+                moved = monotonic()
+        except (Empty, exceptions.HTTPException) as error:
+            full = exceptions.ServiceUnavailable(retry_after=WAIT)
             with app.request_context(environ):
-                return show_error(error)(environ, start_response)
+                answer = show_error(full if isinstance(error, Empty) else error)
+                return answer(environ, start_response)
         try:
             return wsgi_app(environ, start_response)
         finally:
             if needed:
-                views.give()
+                places.put(None)
 
     app.wsgi_app = call  # type: ignore[method-assign]
     app.extensions["guard"] = guard  # gunicorn.conf.py calls it

@@ -12,25 +12,22 @@ from .environment import Settings
 View = TypeVar("View", bound=Callable[..., Any])
 
 
-def checks(settings: Settings) -> Callable[[], ResponseReturnValue | None]:
-    """Return what checks a request, before it is redirected to the host that it names."""
-    hosts = settings["TRUSTED_HOSTS"]
-    to_https = settings.production and settings["TRUSTED_PROXIES"]
-
-    def check() -> ResponseReturnValue | None:
-        if request.blueprint != "health":  # health checks come from inside
-            host = request.host.lower()  # empty if the request names no host
-            if not host or (hosts and not host_is_trusted(host, hosts)):
-                abort(400, "This app is not served under that host name.")
-            forwarded = to_https and request.headers.get("X-Forwarded-Proto")
-            if forwarded and not request.is_secure:
-                return redirect(request.url.replace("http://", "https://", 1), 308)
+def check(settings: Settings) -> ResponseReturnValue | None:
+    """Check a request, before it is redirected to the host that it names."""
+    if request.blueprint != "health":  # health checks come from inside
+        host, hosts = request.host.lower(), settings["TRUSTED_HOSTS"]
+        if not host or (hosts and not host_is_trusted(host, hosts)):  # or names none
+            abort(400, "This app is not served under that host name.")
+        scheme = settings["TRUSTED_PROXIES"] and request.headers.get(
+            "X-Forwarded-Proto"
+        )
+        if scheme and settings.production and not request.is_secure:
+            return redirect(request.url.replace("http://", "https://", 1), 308)
+    if is_cross_site():
         view = current_app.view_functions.get(request.endpoint or "")
-        if is_cross_site() and not hasattr(view, "allow_cross_site"):
+        if not hasattr(view, "allow_cross_site"):
             abort(403, "This request came from another site.")
-        return None
-
-    return check
+    return None
 
 
 def is_cross_site() -> bool:
@@ -48,9 +45,9 @@ def is_cross_site() -> bool:
 
 
 def allow_cross_site(view: View) -> View:
-    """Let pages of other sites post to this view (SAML, OIDC's form_post, webhooks).
+    """Let other sites' pages post to this view, without the session's cookie (SameSite).
 
-    Put it under the route. Such requests come without the session's cookie (SameSite).
+    Put it under the route. It is for SAML, OIDC's form_post, and webhooks.
     """
     view.allow_cross_site = True  # type: ignore[attr-defined]
     return view
