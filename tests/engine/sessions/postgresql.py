@@ -38,10 +38,11 @@ class PostgreSQL:
         self._run("pg_ctl", "stop", "--wait", f"--mode={mode}")
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to all its processes."""
+        """Send a signal to all its processes: the first one starts no more of them."""
         main = (self.folder / "data/postmaster.pid").read_text().split()[0]
+        os.kill(int(main), number)
         listed = subprocess.check_output(["pgrep", "-P", main], text=True).split()
-        for pid in main, *listed:
+        for pid in listed:
             os.kill(int(pid), number)
 
     def remove(self) -> None:
