@@ -24,10 +24,9 @@ def add(wsgi_app: Any, settings: Settings) -> Any:
         environ["app.request_id"] = request_id
 
         def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
-            missing = by_name.copy()
-            for name, _ in headers:
-                missing.pop(name.lower(), None)
-            headers += [*missing.values(), ("X-Request-ID", request_id)]
+            present = {name.lower() for name, _ in headers}
+            missing = [by_name[name] for name in by_name if name not in present]
+            headers += [*missing, ("X-Request-ID", request_id)]
             if "app.varies_by_accept" in environ:  # see prefers_html()
                 varies = [text for name, text in headers if name.lower() == "vary"]
                 headers = [pair for pair in headers if pair[0].lower() != "vary"]

@@ -2,7 +2,8 @@
 
 import logging
 from math import inf
-from threading import Condition, Semaphore
+from queue import Empty, SimpleQueue
+from threading import Condition
 from time import monotonic
 from typing import Any
 
@@ -95,7 +96,9 @@ class Server:
         name = options.get("path") or "{}:{}".format(*self.address)
         self.breaker = Breaker(f"Redis at {name}")
         self._answers = answers
-        self._free = Semaphore(pool.max_connections)
+        self._free = SimpleQueue[None]()  # an item for each free connection
+        for _ in range(pool.max_connections):
+            self._free.put(None)
         options["max_connections"] = pool.max_connections
         self._pool = ConnectionPool(pool.connection_class, **options)
 
@@ -106,8 +109,11 @@ class Server:
         `asking`: its slot is on its way to this server. Raises StorageUnavailable, too.
         """
         patience = BEFORE + ANSWER - LEAST if self.breaker.works else WAIT
-        if not self._free.acquire(timeout=came + patience - monotonic()):
-            raise StorageUnavailable(f"no connection to {self.breaker.name} is free")
+        try:
+            self._free.get(timeout=max(0, came + patience - monotonic()))
+        except Empty:
+            name = self.breaker.name
+            raise StorageUnavailable(f"no connection to {name} is free") from None
         began, connection = -1.0, None
         try:
             began = self.breaker.let_in()
@@ -140,4 +146,4 @@ class Server:
         finally:
             if connection:
                 self._pool.release(connection)
-            self._free.release()
+            self._free.put(None)

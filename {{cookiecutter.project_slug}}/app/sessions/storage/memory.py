@@ -17,8 +17,7 @@ class MemoryStorage(Storage):
     ) -> None:
         self._max_sessions, self._clock, self._lock = max_sessions, clock, Lock()
         # key -> (time of expiry, fields, or None if ended); least recently used first
-        self._records: OrderedDict[str, tuple[float, dict[str, str] | None]]
-        self._records = OrderedDict()
+        self._records = OrderedDict[str, tuple[float, dict[str, str] | None]]()
 
     def load(self, key: str, ttl: int) -> dict[str, str] | None:
         with self._record(key, ttl) as record:

@@ -55,9 +55,7 @@ class RedisStorage(Storage):
     def __init__(self, client: Redis | Callable[..., Any]) -> None:
         pool = getattr(client, "connection_pool", None)
         if isinstance(client, RedisCluster) or isinstance(pool, SentinelConnectionPool):
-            raise TypeError(
-                f"several servers need RedisStorage.from_url with {SEVERAL}"
-            )
+            raise TypeError(f"use RedisStorage.from_url with {SEVERAL}")
         self.client = client
         self._ask = Server(client).ask if isinstance(client, Redis) else client
         self._reported: set[str] = set()  # keys of the wrong type
@@ -77,8 +75,7 @@ class RedisStorage(Storage):
         return cls(connect(url, connections, verify, ca_cert or None))
 
     def load(self, key: str, ttl: int) -> dict[str, str] | None:
-        record: dict[str, str] | None = self._run(LOAD, key, ttl)
-        return record
+        return self._run(LOAD, key, ttl)  # type: ignore[no-any-return]
 
     def save(
         self, key: str, changed: Fields, removed: Names, ttl: int, *, create: bool
@@ -98,8 +95,7 @@ class RedisStorage(Storage):
         return None if total is None else int(total)
 
     def delete(self, key: str) -> dict[str, str] | None:
-        record: dict[str, str] | None = self._run(DELETE, key, ENDED_FOR)
-        return record
+        return self._run(DELETE, key, ENDED_FOR)  # type: ignore[no-any-return]
 
     def ping(self) -> None:
         failures = []
