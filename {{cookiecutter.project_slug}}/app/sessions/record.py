@@ -79,7 +79,7 @@ class Record:
 
     def _save(self, texts: Changes) -> None:
         """Write into the record, or into a new one if there is none."""
-        changes = self.unsaved(texts)
+        changes = {} if self.state is State.ABSENT else self.unsaved(texts)
         if changes:
             changed = merged({}, changes)
             removed = changes.keys() - changed.keys()
