@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from signal import Signals
+from tempfile import mkdtemp
 from threading import Thread
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
@@ -33,7 +34,6 @@ UV = Path(sys.executable).with_name("uv")  # whether there is one on the PATH or
 
 
 Report = Callable[[str, str], None]
-REPORT: list[tuple[str, str]] = []
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def report(request: pytest.FixtureRequest) -> Iterator[Report]:
     def report(fault: str, outcome: str) -> None:
         assert fault in expected, f"not in tests/faults.py: {fault}"
         reported.add(fault)
-        REPORT.append((fault, outcome))
+        request.node.user_properties.append((fault, outcome))
 
     yield report
     if request.session.testsfailed == failed:
@@ -67,7 +67,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """To write the table, run only the tests that report a fault."""
+    """Begin with what makes the base images: one worker does so, and the other needs none.
+
+    To write the table of faults, run only the tests that report one.
+    """
+    items.sort(key=lambda item: item.path.name != "test_image.py")
     if config.getoption("--write-faults"):
         items[:] = [item for item in items if "report" in item.fixturenames]  # type: ignore[attr-defined]
 
@@ -76,14 +80,18 @@ def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Say what happened under each fault."""
-    if REPORT:
+    passed = terminalreporter.getreports("passed")
+    rows = [
+        row for test in passed if test.when == "call" for row in test.user_properties
+    ]
+    if rows:
         terminalreporter.section("what happens when")
-        terminalreporter.line(faults.table(REPORT))
+        terminalreporter.line(faults.table(rows))
     if config.getoption("--write-faults"):
-        if missing := faults.REPORTED.keys() - dict(REPORT).keys():
+        if missing := faults.REPORTED.keys() - dict(rows).keys():
             terminalreporter.line(f"Not written, for lack of: {sorted(missing)}")
         else:
-            faults.write(REPORT)
+            faults.write(rows)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -361,11 +369,11 @@ def redis_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
+def podman() -> Iterator[Podman]:
     """Podman with the base images, and a store that is removed at the end."""
-    folder = tmp_path_factory.mktemp("podman")
+    folder = Path(mkdtemp(prefix="podman-"))
     with base_images() as images:
-        podman = Podman(folder, images)
+        podman = Podman(folder, images=images)
         yield podman
         podman("rmi", "--all", "--force")
     shutil.rmtree(folder)

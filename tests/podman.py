@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 # Kept between runs: making the base images takes two minutes.
@@ -50,11 +51,15 @@ def python_image(version: str) -> str:
 class Podman:
     """Runs podman's commands; what it makes is kept in one folder."""
 
-    def __init__(self, folder: Path, images: Path | None = None) -> None:
-        """Use the images of another store, too, without changing them."""
-        folder.mkdir(exist_ok=True)
+    def __init__(
+        self, folder: Path, store: Path | None = None, images: Path | None = None
+    ) -> None:
+        """Keep images there or in a store; use those of another, without changing them.
+
+        Podman allows the folder's path no more than some 45 characters.
+        """
         self._options = [
-            *("--root", f"{folder}/store", "--runroot", f"{folder}/run"),
+            *("--root", f"{store or folder / 'store'}", "--runroot", f"{folder}/run"),
             *("--tmpdir", f"{folder}/libpod", "--cgroup-manager", "cgroupfs"),
             *("--runtime", "runc"),
         ]
@@ -138,27 +143,28 @@ def pip_settings(folder: Path) -> list[str]:
 @contextmanager
 def base_images() -> Iterator[Path]:
     """Lend the store with the base images; make them if they are not there yet."""
-    folder = (
-        KEPT / sha256(RECIPE.encode()).hexdigest()[:12]
-    )  # one for each version of this
-    folder.mkdir(parents=True, exist_ok=True)
+    # One for each version of this, and its lock beside it.
+    folder = KEPT / sha256(RECIPE.encode()).hexdigest()[:12]
     done = folder / "done"
-    with (folder / "lock").open("w") as lock:
+    KEPT.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
         while True:
             fcntl.flock(lock, fcntl.LOCK_SH)
             if done.exists():
                 break
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not done.exists():  # another run may have made them meanwhile
-                make_base_images(folder)
+                with TemporaryDirectory(prefix="podman-") as short:
+                    make_base_images(folder, Path(short))
                 done.touch()
         yield folder / "store"
 
 
-def make_base_images(folder: Path) -> None:
-    """Make all images from Debian's packages."""
+def make_base_images(folder: Path, short: Path) -> None:
+    """Make all images from Debian's packages, with what podman needs meanwhile elsewhere."""
     shutil.rmtree(folder, ignore_errors=True)
-    podman = Podman(folder)
+    folder.mkdir()
+    podman = Podman(short, folder / "store")
     targets = ["apt-get", "indextargets", "--format", "$(REPO_URI)"]
     mirrors = subprocess.check_output([*targets, "Created-By: Packages"], text=True)
     [mirror, *_] = [
@@ -190,7 +196,6 @@ def make_base_images(folder: Path) -> None:
         assert not gone, f"Debian unstable no longer has Python {version}: see PYTHONS"
         assert status == 0, output
     podman("build", f"--tag={SERVER}", "-", stdin=SERVER_FILE, timeout=900)
-    (folder / "pip.conf").unlink()
 
 
 def arguments_of(line: str) -> list[str]:

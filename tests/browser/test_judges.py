@@ -56,7 +56,6 @@ def test_lighthouse_gives_full_marks(
     production: Site,
     chromium: BrowserType,
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Lighthouse wants a Chromium that listens, and does not end one that it found."""
     profile = chromium.launch_persistent_context(
@@ -82,6 +81,4 @@ def test_lighthouse_gives_full_marks(
         profile.close()
     found = json.loads(done.stdout)["categories"]
     scores = {name: round(100 * found[name]["score"]) for name in found}
-    with capsys.disabled():
-        print(f"\nLighthouse: {scores}")
     assert scores == dict.fromkeys(categories.split(","), 100)

@@ -42,7 +42,7 @@ TYPED = {
     "REDIS_URL=redis+sentinel": "test_the_addresses_of_redis_are_understood",
     "make test     # the tests": "docs/test_first_minutes.py",
     "heroku create": "test_heroku_is_told_what_it_needs",
-    "echo 'granian": "servers/test_granian.py",
+    "echo 'granian": "soak/test_granian.py",
     "echo 'flask-wtf": "docs/test_recipes.py",
     "echo 'sentry-sdk": "docs/test_operations.py",
     "journalctl": "docs/test_operations.py",

@@ -40,12 +40,12 @@ def black_hole(request: pytest.FixtureRequest) -> Iterator[tuple[str, int, ExitS
 def slowest_but_one_percent(url: str) -> float:
     """Return the seconds within which 99 of 100 answers of /healthz come."""
     stream, seconds = Stream(url), []
-    for _ in range(1000):
+    for _ in range(500):
         started = time.monotonic()
         assert stream.send(request("/healthz")).startswith(b"HTTP/1.1 200")
         seconds.append(time.monotonic() - started)
     stream.close()
-    return sorted(seconds)[-10]
+    return sorted(seconds)[-5]
 
 
 def hammer(url: str, until: Event) -> list[tuple[int, float]]:

@@ -23,7 +23,7 @@ from tests.nodes import (
     url_of,
     visitor_on,
 )
-from tests.waiting import free_port, wait_until
+from tests.waiting import wait_until
 
 COVERAGE = "cluster-require-full-coverage"
 
@@ -39,7 +39,7 @@ def replicates(replica: Node, master: Node) -> bool:
 def test_an_outage_is_two_lines_with_the_address_its_length_and_the_refused(
     serve: Callable[..., Server],
 ) -> None:
-    node = Node(port=free_port())
+    node = Node()
     try:
         server = serve(REDIS_URL=f"redis://127.0.0.1:{node.port}")
         visitor = Visitor(server.url)

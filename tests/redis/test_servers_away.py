@@ -78,13 +78,13 @@ def test_a_server_of_a_cluster_that_hangs_is_noticed_by_its_visitors_only(
     others = [visitor_on(node, server.url) for node in nodes[1:]]
     usual = p99(list(itertools.chain(*visit_for(2, [theirs, *others]))))
     nodes[0].hang()
-    refused, *counted = visit_for(6, [theirs, *others])
+    refused, *counted = visit_for(4, [theirs, *others])
     everybody = list(itertools.chain(*counted))
     nodes[0].wake()
     assert not any(ok for ok, _ in refused)
     assert max(seconds for _, seconds in refused) < IN_TIME
     waited = sum(seconds > 0.5 for _, seconds in refused)
-    assert 1 <= waited <= 6  # one a second, at most
+    assert 1 <= waited <= 4  # one a second, at most
     good = sum(ok for ok, _ in everybody) / len(everybody)
     assert good >= 0.995
     now = p99(everybody)
@@ -109,7 +109,7 @@ def test_a_server_of_a_cluster_that_is_killed_is_two_lines_in_the_log(
     theirs = visitor_on(nodes[0], server.url)
     other = visitor_on(nodes[1], server.url)
     nodes[0].kill()
-    refused, counted = visit_for(3, [theirs, other])
+    refused, counted = visit_for(2, [theirs, other])
     assert not any(ok for ok, _ in refused)
     assert all(ok for ok, _ in counted)
     [begun] = lines_of(server, nodes[0])
@@ -156,7 +156,7 @@ def test_all_servers_of_a_cluster_hang(
     assert first < IN_TIME
     assert max(others) < 0.5  # the first one has found out that all of them hang
     seconds = []
-    for answers in visit_for(8, visitors):
+    for answers in visit_for(4, visitors):
         assert not any(ok for ok, _ in answers)
         seconds += [taken for _, taken in answers]
     assert max(seconds) < IN_TIME

@@ -12,7 +12,7 @@ from tests.conftest import Report, Server, Visitor
 from tests.raw import connect, request
 from tests.waiting import wait_until
 
-RESTARTS = 20
+RESTARTS = 10
 VISITORS = 4
 
 
