@@ -60,6 +60,6 @@ def test_flask_check_has_no_traceback_and_the_app_counts(
     assert "Traceback" not in output
     assert PASSWORD not in output
     assert "RedisStorage answers" in output
-    assert ("INFO does not say it" in output) == (user == "guest")
+    assert ("warning INFO is refused" in output) == (user == "guest")
     visitor = Visitor(serve(REDIS_URL=url).url)
     assert [visitor.count() for _ in range(3)] == [1, 2, 3]
