@@ -71,7 +71,7 @@ newest: .venv/ready ## Test it all on the newest of what it is built on (PARTS="
 faults: .venv/ready ## Renew what docs/faults.md says happens under each fault
 	@$(BIN)/python -m pytest --ignore=tests/engine --write-faults
 
-soak: .venv/ready ## Floods, and load on two instances for ten minutes (make soak SECONDS=60 for one)
+soak: .venv/ready ## Floods, Granian, and load on two instances for ten minutes (make soak SECONDS=60 for one)
 	@$(BIN)/python -m pytest tests/soak
 	@$(BAKE)
 	@$(MAKE_APP) .venv/bin/gunicorn
