@@ -122,7 +122,10 @@ Baker = Callable[..., Bake]
 
 
 # Settings of this machine, or of `make test`, that would change what the tests see.
-OURS = ("APP_", "COOKIECUTTER_", "GIT_", "MAKE", "PORT", "REDIS_", "SECRET", "WEB_")
+OURS = (
+    *("APP_", "COOKIECUTTER_", "GIT_", "MAKE", "PORT", "PYTEST_", "REDIS_", "SECRET"),
+    "WEB_",
+)
 
 
 def environment(home: Path, **variables: str) -> dict[str, str]:

