@@ -1,7 +1,6 @@
 """Refuses requests that visitors of the app's own pages never send."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from flask import abort, current_app, redirect, request
 from flask.typing import ResponseReturnValue
@@ -9,7 +8,7 @@ from werkzeug.wsgi import host_is_trusted  # type: ignore[attr-defined]
 
 from .environment import Settings
 
-View = TypeVar("View", bound=Callable[..., Any])
+View = TypeVar("View")
 
 
 def check(settings: Settings) -> ResponseReturnValue | None:
