@@ -17,10 +17,13 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from app import create_app
 from app.sessions import MemoryStorage, RedisStorage, Storage
+from flask.testing import FlaskClient
 from redis import Redis
 
 PROJECT = Path(__file__).parents[2]
+MakeClient = Callable[..., FlaskClient]
 
 
 def free_port() -> int:
@@ -154,3 +157,17 @@ def start_server() -> Iterator[Callable[..., Server]]:
 def visitor(start_server: Callable[..., Server]) -> Visitor:
     """A visitor of the real server, which keeps its sessions in memory."""
     return start_server().visitor()
+
+
+@pytest.fixture
+def make_client(monkeypatch: pytest.MonkeyPatch) -> MakeClient:
+    """Return a visitor of the app in production, with these settings."""
+
+    def make(**settings: str) -> FlaskClient:
+        monkeypatch.setenv("APP_ENV", "production")
+        monkeypatch.setenv("SECRET", "0123456789abcdef-0123456789abcdef")
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        return create_app(storage=MemoryStorage()).test_client()
+
+    return make

@@ -1,7 +1,6 @@
 """The headers that every answer has, and what they tell caches and logs."""
 
 import re
-from collections.abc import Callable
 
 import pytest
 from app import create_app
@@ -9,21 +8,7 @@ from app.sessions import MemoryStorage, StorageUnavailable
 from flask import Flask
 from flask.testing import FlaskClient
 
-MakeClient = Callable[..., FlaskClient]
-
-
-@pytest.fixture
-def make_client(monkeypatch: pytest.MonkeyPatch) -> MakeClient:
-    """Return a visitor of the app in production, with these settings."""
-
-    def make(**settings: str) -> FlaskClient:
-        monkeypatch.setenv("APP_ENV", "production")
-        monkeypatch.setenv("SECRET", "0123456789abcdef-0123456789abcdef")
-        for name, value in settings.items():
-            monkeypatch.setenv(name, value)
-        return create_app(storage=MemoryStorage()).test_client()
-
-    return make
+from tests.engine.conftest import MakeClient
 
 
 @pytest.mark.parametrize("path", ["/", "/nowhere", "/healthz", "/static/style.css"])

@@ -5,28 +5,22 @@ from functools import partial, wraps
 from typing import ClassVar, cast
 
 import pytest
-from app import create_app
-from app.sessions import MemoryStorage
 from app.web import allow_cross_site
 from flask import Flask, request
 from flask.testing import FlaskClient
 from flask.views import MethodView
 
-MakeClient = Callable[..., FlaskClient]
+from tests.engine.conftest import MakeClient
 
 
 @pytest.fixture
-def make_client(monkeypatch: pytest.MonkeyPatch) -> MakeClient:
-    """Return a visitor of the app in production, with these settings."""
+def make_client(make_client: MakeClient) -> MakeClient:
+    """Return a visitor of the app in production, who can ask where they seem to come from."""
 
     def make(**settings: str) -> FlaskClient:
-        monkeypatch.setenv("APP_ENV", "production")
-        monkeypatch.setenv("SECRET", "0123456789abcdef-0123456789abcdef")
-        for name, value in settings.items():
-            monkeypatch.setenv(name, value)
-        app = create_app(storage=MemoryStorage())
-        app.add_url_rule("/where", view_func=where)
-        return app.test_client()
+        client = make_client(**settings)
+        client.application.add_url_rule("/where", view_func=where)
+        return client
 
     return make
 
