@@ -55,7 +55,7 @@ engine: .venv/ready ## Test the default project and its engine (ONLY=sessions/te
 	@$(if $(ONLY),,cd $(OUT)/visit-counter && "$(CURDIR)/$(BIN)/python" -m mypy \
 		--config-file tests/engine/mypy.ini)
 
-pythons: .venv/ready ## Test the project and its engine on each Python from 3.11 to 3.15
+pythons: .venv/ready ## Test project, engine and hooks on Python 3.14, 3.15, and 3.11 to 3.13 if found
 	@$(BIN)/python -m pytest -rP tests/pythons
 
 browser: .venv/ready $(JUDGES) ## Test only the pages in a browser: needs Chromium, npm and Java
