@@ -113,9 +113,6 @@ class Session(SessionMixin):
     def __len__(self) -> int:
         return len(self.copy())
 
-    def __repr__(self) -> str:
-        return f"<Session {self._record.state.name}>"  # without data: it may be logged
-
     def _save(self) -> None:
         """Write what has changed: all of it, or nothing and a TypeError. Works only once."""
         first, self._saved = not self._saved, True

@@ -32,8 +32,7 @@ class Signer:
 
     def verify(self, value: str) -> tuple[str, int] | None:
         """Return the id and its age in seconds, or None if the value is not ours."""
-        match = SIGNED.fullmatch(value)
-        if match is None:
+        if not (match := SIGNED.fullmatch(value)):
             return None
         session_id, signed_at, signature = match.groups()
         text = f"{session_id}.{signed_at}"

@@ -30,7 +30,7 @@ class Settings(dict[str, Any]):
         super().__init__()
         load_env_file()
         self.errors = dict[str, str]()
-        self.on_heroku = "DYNO" in os.environ
+        self.on_heroku = bool(os.environ.get("DYNO"))
         self.production = self.read("APP_ENV").lower() != "development"
         self["APP_ENV"] = "production" if self.production else "development"
 

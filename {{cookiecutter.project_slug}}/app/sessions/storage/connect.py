@@ -14,8 +14,7 @@ SEVERAL = "redis+sentinel://host:port,host:port/service/db or redis+cluster://ho
 HOST = r"(?:\[([^]]+)\]|([^][:#]+))(?::([0-9]{1,5}))?"  # an IPv6 address is in brackets
 TLS = "|ssl_(ca_certs|certfile|keyfile|check_hostname)=.+"
 TLS += "|ssl_cert_reqs=(none|optional|required)"
-# `protocol` and `driver_info` save round trips at the start of each connection.
-OPTIONS: dict[str, Any] = {"protocol": 2, "driver_info": None, "decode_responses": True}
+OPTIONS: dict[str, Any] = {"protocol": 2, "decode_responses": True}  # 2: no HELLO
 OPTIONS |= {"socket_connect_timeout": BEFORE, "socket_timeout": ANSWER}
 # For Sentinels, and for who owns which slots of a Cluster.
 SOON = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2}
@@ -45,6 +44,10 @@ def connect(url: str, connections: int, verify: bool, ca_cert: str | None) -> An
     if scheme == "rediss":
         required = "required" if verify else "none"  # without it, names are not checked
         options |= {"ssl_cert_reqs": required, "ssl_ca_certs": ca_cert}
+    else:
+        options["driver_info"] = (
+            None  # a round trip; TLS needs one, to take in its tickets
+        )
     own = {x: queries.pop(f"sentinel_{x}", None) for x in ("username", "password")}
     user, _, password = map(unquote, login.partition(":"))
     options |= {"username": user or None, "password": password or None}
