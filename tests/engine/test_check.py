@@ -52,7 +52,7 @@ def test_tells_how_many_connections_are_needed() -> None:
     found = findings()
     assert found["RedisStorage"] == ("ok", "answers")
     assert found["connections:"][0] == "ok"
-    assert found["connections:"][1].startswith("two releases need 16 for a machine, ")
+    assert found["connections:"][1].startswith("two releases need 16 a machine, ")
 
 
 def test_warns_of_a_redis_that_refuses_when_it_is_full(

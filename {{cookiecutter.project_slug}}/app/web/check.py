@@ -68,8 +68,6 @@ def check_redis(settings: Settings, client: Redis) -> Iterator[str]:
     # During a deploy, the old and the new release run side by side.
     needed = settings["WEB_CONCURRENCY"] * settings["WEB_THREADS"] * 2
     allowed = info.get("maxclients", needed)
-    text = (
-        f"connections: two releases need {needed} for a machine, Redis allows {allowed}"
-    )
+    text = f"connections: two releases need {needed} a machine, Redis allows {allowed}"
     fix = f"; fix it with: {set_to('WEB_CONCURRENCY', 1)}"
     yield f"error   {text}{fix}" if needed > allowed else f"ok      {text}"

@@ -106,7 +106,7 @@ class Body(io.RawIOBase):
 def init_app(app: Flask, number: int) -> None:
     """Let so many views be at work at a time; /healthz and static files need no place."""
     wsgi_app, free = app.wsgi_app, ("/healthz", f"{app.static_url_path}/")
-    places, moved = SimpleQueue[None](), 0.0  # when a place was taken last
+    places, moved = SimpleQueue[None](), 0.0  # when one was last free
     for _ in range(number):
         places.put(None)
 
@@ -128,9 +128,10 @@ def init_app(app: Flask, number: int) -> None:
                 if isinstance(connection, Connection):
                     connection.due = inf
             if needed:
+                if not places.empty():
+                    moved = monotonic()
                 # If nothing moves, views hang; whoever waited would hold a thread.
                 places.get(timeout=WAIT if monotonic() < moved + WAIT else 0)
-                moved = monotonic()
         except (Empty, exceptions.HTTPException) as error:
             full = exceptions.ServiceUnavailable(retry_after=WAIT)
             with app.request_context(environ):
@@ -140,6 +141,7 @@ def init_app(app: Flask, number: int) -> None:
             return wsgi_app(environ, start_response)
         finally:
             if needed:
+                moved = monotonic()
                 places.put(None)
 
     app.wsgi_app = call  # type: ignore[method-assign]
