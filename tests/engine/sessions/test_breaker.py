@@ -397,3 +397,15 @@ def test_the_outage_of_a_server_that_was_replaced_has_an_end(
     breaker.end("is no longer in use")
     breaker.ended(late, NOBODY, answered=False)
     assert (lines.begun, lines.ended) == (1, 1)
+
+
+def test_a_call_under_way_when_a_server_is_replaced_begins_no_outage(
+    lines: Lines, clock: Clock
+) -> None:
+    """Nobody would ask that server again, so it would have no end."""
+    breaker = Breaker("it")
+    late = breaker.let_in()
+    clock.now += 0.01
+    breaker.end("is no longer in use")
+    breaker.ended(late, NOBODY, answered=False)
+    assert (lines.begun, lines.ended) == (0, 0)

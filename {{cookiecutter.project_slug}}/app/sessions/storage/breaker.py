@@ -80,9 +80,10 @@ class Breaker:
     def end(self, how: str) -> None:
         """Log the end of the outage, if there is one, and why: "is no longer in use"."""
         with self._changed:
+            self._since = monotonic()  # calls under way belong to the past
             if self._kinds:
                 self._kinds.clear()
-                words = self.name, how, monotonic() - self._begun, self._refused
+                words = self.name, how, self._since - self._begun, self._refused
                 log.warning("%s %s after %.1f s in which %d calls were refused", *words)
 
 

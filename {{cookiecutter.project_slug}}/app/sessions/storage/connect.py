@@ -16,8 +16,7 @@ TLS = "|ssl_(ca_certs|certfile|keyfile|check_hostname)=.+"
 TLS += "|ssl_cert_reqs=(none|optional|required)"
 OPTIONS: dict[str, Any] = {"protocol": 2, "decode_responses": True}  # 2: no HELLO
 OPTIONS |= {"socket_connect_timeout": BEFORE, "socket_timeout": ANSWER}
-# For Sentinels, and for who owns which slots of a Cluster.
-SOON = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2}
+SOON = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2}  # to ask who owns what
 
 
 def connect(url: str, connections: int, verify: bool, ca_cert: str | None) -> Any:
