@@ -41,7 +41,7 @@ run: .venv/run ## Bake the default project into build/ and serve it on http://12
 	@cd $(OUT)/visit-counter && ../../$(BIN)/python -m gunicorn
 
 test: .venv/ready $(SUITES) $(if $(CHROMIUM),$(JUDGES)) ## Check and test the template, and the project that it makes
-	@echo "Testing the template and the project it makes, with real servers: about 11 minutes ..."
+	@echo "Testing the template and the project it makes, with real servers: about 10 minutes ..."
 	@$(BIN)/python -m pytest $(TWO_AT_A_TIME) --durations=10 $(addprefix --ignore=,$(LEFT_OUT))
 	@$(MAKE) --no-print-directory engine
 

@@ -9,6 +9,9 @@ from threading import Event, Thread
 from urllib.parse import urlsplit
 
 import pytest
+from app.web import places
+from app.web.places import Limit
+from werkzeug.exceptions import ServiceUnavailable
 
 from tests.engine.conftest import Server
 
@@ -292,3 +295,47 @@ def test_a_view_that_fails_gives_its_place_back(serve: Serve) -> None:
     visitor = serve("create_app").visitor()
     assert [visitor.get("/fail").status for _ in range(10)] == [500] * 10
     assert visitor.count() == 1
+
+
+def in_a_thread(limit: Limit, amount: int, order: list[int]) -> Thread:
+    """Take from it in a thread that has begun to wait, and note what it took."""
+
+    def take() -> None:
+        try:
+            limit.take(amount)
+            order.append(amount)
+        except ServiceUnavailable:
+            order.append(-amount)
+
+    thread, before = Thread(target=take), len(limit.waiting)
+    thread.start()
+    while len(limit.waiting) == before:
+        Event().wait(0.001)
+    return thread
+
+
+def test_who_waits_is_served_in_turn() -> None:
+    limit, order = Limit(5), list[int]()
+    limit.take(5)
+    amounts = [3, 1, 4, 5, 2]
+    threads = [in_a_thread(limit, amount, order) for amount in amounts]
+    for thread, amount in zip(threads, amounts, strict=True):
+        limit.give(amount)  # enough for the next one only
+        thread.join(30)
+        assert order[-1] == amount
+    assert order == amounts
+
+
+def test_who_gives_up_leaves_the_turn_to_those_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limit, order = Limit(2), list[int]()
+    limit.take(1)
+    monkeypatch.setattr(places, "WAIT", 0.5)
+    threads = [in_a_thread(limit, 2, order)]
+    monkeypatch.setattr(places, "WAIT", 30)
+    threads.append(in_a_thread(limit, 1, order))
+    for thread in threads:
+        thread.join(30)
+    assert sorted(order) == [-2, 1]
+    assert limit.left == 0

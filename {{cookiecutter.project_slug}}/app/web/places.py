@@ -3,12 +3,12 @@
 import io
 import socket
 from collections.abc import Iterable
+from contextlib import suppress
 from errno import ECONNRESET
 from functools import partial
 from math import inf
-from queue import Empty, SimpleQueue
 from struct import pack
-from threading import Condition
+from threading import Lock
 from time import monotonic
 from typing import Any
 from weakref import finalize
@@ -20,10 +20,8 @@ from .errors import show_error
 
 PATIENCE = 30  # seconds for a request to arrive, and for a client that reads nothing
 WAIT = 10  # seconds for a place or room; then the answer is 503
-# Bytes of a body that needs no room, and what all larger ones share: 64 MiB with 256 small.
-SMALL, ROOM = 2**16, 48 * 2**20
-# To gunicorn, such a client has gone: it logs no traceback.
-TOO_SLOW = ECONNRESET, "The client is too slow"
+SMALL, ROOM = 2**16, 48 * 2**20  # bytes: of a small body, and of all others
+TOO_SLOW = ECONNRESET, "The client is too slow"  # gunicorn logs no traceback of this
 
 
 class Connection(socket.socket):
@@ -37,13 +35,11 @@ class Connection(socket.socket):
         self.due = monotonic() + PATIENCE
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
-        try:
+        with suppress(BlockingIOError):
             data = super().recv(min(size, SMALL), flags)
-        except BlockingIOError:
-            raise ConnectionResetError(*TOO_SLOW) from None
-        if monotonic() > self.due:
-            raise ConnectionResetError(*TOO_SLOW)
-        return data
+            if monotonic() <= self.due:
+                return data
+        raise ConnectionResetError(*TOO_SLOW)
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         try:
@@ -69,17 +65,51 @@ def guard(listeners: Iterable[Any]) -> None:
         listener.accept = partial(accept, listener.accept)
 
 
+class Limit:
+    """An amount to take from; whoever finds too little waits for their turn."""
+
+    def __init__(self, left: int) -> None:
+        self.left, self.moved, self.lock = left, 0.0, Lock()
+        self.waiting = dict[Any, int]()  # amounts, by the locks that are waited for
+
+    def take(self, amount: int = 1) -> None:
+        turn = Lock()
+        with self.lock:
+            if self.left >= amount and not self.waiting:
+                self.left, self.moved = self.left - amount, monotonic()
+                return
+            # If nothing moves, views hang; whoever waited would hold a thread.
+            wait = WAIT if monotonic() < self.moved + WAIT else 0
+            turn.acquire()
+            self.waiting[turn] = amount
+        if not turn.acquire(timeout=wait):
+            with self.lock:
+                if not self.waiting.pop(turn, 0):
+                    return  # it came at the last moment
+            self.give(0)  # those behind may want less
+            raise exceptions.ServiceUnavailable(retry_after=WAIT)
+
+    def give(self, amount: int = 1) -> None:
+        with self.lock:
+            self.left += amount
+            while self.waiting:
+                turn, wanted = next(iter(self.waiting.items()))
+                if wanted > self.left:
+                    break
+                self.left, self.moved = self.left - self.waiting.pop(turn), monotonic()
+                turn.release()
+
+
 class Body(io.RawIOBase):
     """The start of a body, which is read ahead, and the rest."""
 
-    room, changed = ROOM, Condition()  # what is left for all of them
+    room = Limit(ROOM)  # for all of them
 
     def __init__(self, size: int, rest: Any) -> None:
-        """Wait for room for so many bytes, and read them."""
         self.start, self.rest = io.BytesIO(), rest
         if size > SMALL:
-            self.take(size)
-            finalize(self, self.take, -size)
+            self.room.take(size)
+            finalize(self, self.room.give, size)
         try:
             while part := rest.read(min(size - self.start.tell(), SMALL)):
                 self.start.write(part)
@@ -88,14 +118,6 @@ class Body(io.RawIOBase):
         except Exception:  # noqa: BLE001
             raise exceptions.BadRequest from None  # it is malformed
         self.start.seek(0)
-
-    @classmethod
-    def take(cls, size: int) -> None:
-        with cls.changed:
-            if not cls.changed.wait_for(lambda: cls.room >= size, WAIT):
-                raise Empty
-            cls.room -= size
-            cls.changed.notify_all()
 
     def readinto(self, buffer: Any, /) -> int:
         part = self.start.read(len(buffer)) or self.rest.read(len(buffer))
@@ -106,21 +128,17 @@ class Body(io.RawIOBase):
 def init_app(app: Flask, number: int) -> None:
     """Let so many views be at work at a time; /healthz and static files need no place."""
     wsgi_app, free = app.wsgi_app, ("/healthz", f"{app.static_url_path}/")
-    places, moved = SimpleQueue[None](), 0.0  # when one was last free
-    for _ in range(number):
-        places.put(None)
+    places = Limit(number)
 
     def receive(environ: dict[str, Any]) -> None:
         """Read the body, if it is allowed; a view that allows more reads it in its place."""
         announced = environ.get("CONTENT_LENGTH")
         if announced or "HTTP_TRANSFER_ENCODING" in environ:
-            limit = app.config["MAX_CONTENT_LENGTH"]
-            most = 2**20 if limit is None else min(limit, ROOM)
+            most = min(app.config["MAX_CONTENT_LENGTH"] or 2**20, ROOM)
             if (size := int(announced or most)) <= most:
                 environ["wsgi.input"] = Body(size, environ["wsgi.input"])
 
     def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        nonlocal moved
         needed = not environ.get("PATH_INFO", "").startswith(free)
         try:
             if connection := environ.get("gunicorn.socket"):
@@ -128,21 +146,15 @@ def init_app(app: Flask, number: int) -> None:
                 if isinstance(connection, Connection):
                     connection.due = inf
             if needed:
-                if not places.empty():
-                    moved = monotonic()
-                # If nothing moves, views hang; whoever waited would hold a thread.
-                places.get(timeout=WAIT if monotonic() < moved + WAIT else 0)
-        except (Empty, exceptions.HTTPException) as error:
-            full = exceptions.ServiceUnavailable(retry_after=WAIT)
+                places.take()
+        except exceptions.HTTPException as error:
             with app.request_context(environ):
-                answer = show_error(full if isinstance(error, Empty) else error)
-                return answer(environ, start_response)
+                return show_error(error)(environ, start_response)
         try:
             return wsgi_app(environ, start_response)
         finally:
             if needed:
-                moved = monotonic()
-                places.put(None)
+                places.give()
 
     app.wsgi_app = call  # type: ignore[method-assign]
     app.extensions["guard"] = guard  # gunicorn.conf.py calls it
