@@ -274,9 +274,11 @@ def test_a_new_version_loses_no_request(machine: Machine, project: Path) -> None
 def test_wrong_settings_never_go_live(machine: Machine, project: Path) -> None:
     release = block(project, "cd /srv/app\nsudo git pull")
     before = machine.main_pid()
-    machine.type_in("cp /etc/app.env /root && echo SECRET=short >> /etc/app.env")
+    machine.type_in(
+        "cp /etc/app.env /etc/app.env.good && echo SECRET=short >> /etc/app.env"
+    )
     status, output = machine.attempt(release)
-    machine.type_in("mv /root/app.env /etc/app.env")
+    machine.type_in("mv /etc/app.env.good /etc/app.env")
     assert status == 1
     assert "SECRET is too short (5 c" in " ".join(output.split())
     assert machine.main_pid() == before

@@ -44,9 +44,7 @@ def connect(url: str, connections: int, verify: bool, ca_cert: str | None) -> An
         required = "required" if verify else "none"  # without it, names are not checked
         options |= {"ssl_cert_reqs": required, "ssl_ca_certs": ca_cert}
     else:
-        options["driver_info"] = (
-            None  # a round trip; TLS needs one, to take in its tickets
-        )
+        options["driver_info"] = None  # spares a round trip, which TLS's tickets need
     own = {x: queries.pop(f"sentinel_{x}", None) for x in ("username", "password")}
     user, _, password = map(unquote, login.partition(":"))
     options |= {"username": user or None, "password": password or None}
