@@ -3,7 +3,7 @@
 import io
 import socket
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from errno import ECONNRESET
 from functools import partial
 from math import inf
@@ -11,7 +11,6 @@ from struct import pack
 from threading import Lock
 from time import monotonic
 from typing import Any
-from weakref import finalize
 
 from flask import Flask
 from werkzeug import exceptions
@@ -103,13 +102,8 @@ class Limit:
 class Body(io.RawIOBase):
     """The start of a body, which is read ahead, and the rest."""
 
-    room = Limit(ROOM)  # for all of them
-
     def __init__(self, size: int, rest: Any) -> None:
         self.start, self.rest = io.BytesIO(), rest
-        if size > SMALL:
-            self.room.take(size)
-            finalize(self, self.room.give, size)
         try:
             while part := rest.read(min(size - self.start.tell(), SMALL)):
                 self.start.write(part)
@@ -128,33 +122,34 @@ class Body(io.RawIOBase):
 def init_app(app: Flask, number: int) -> None:
     """Let so many views be at work at a time; /healthz and static files need no place."""
     wsgi_app, free = app.wsgi_app, ("/healthz", f"{app.static_url_path}/")
-    places = Limit(number)
+    places, room = Limit(number), Limit(ROOM)
 
-    def receive(environ: dict[str, Any]) -> None:
+    def receive(environ: dict[str, Any], held: ExitStack) -> None:
         """Read the body, if it is allowed; a view that allows more reads it in its place."""
         announced = environ.get("CONTENT_LENGTH")
         if announced or "HTTP_TRANSFER_ENCODING" in environ:
             most = min(app.config["MAX_CONTENT_LENGTH"] or 2**20, ROOM)
             if (size := int(announced or most)) <= most:
+                if size > SMALL:
+                    room.take(size)
+                    held.callback(room.give, size)
                 environ["wsgi.input"] = Body(size, environ["wsgi.input"])
 
     def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         needed = not environ.get("PATH_INFO", "").startswith(free)
-        try:
-            if connection := environ.get("gunicorn.socket"):
-                receive(environ)
-                if isinstance(connection, Connection):
-                    connection.due = inf
-            if needed:
-                places.take()
-        except exceptions.HTTPException as error:
-            with app.request_context(environ):
-                return show_error(error)(environ, start_response)
-        try:
+        with ExitStack() as held:  # what is given back when the view has returned
+            try:
+                if connection := environ.get("gunicorn.socket"):
+                    receive(environ, held)
+                    if isinstance(connection, Connection):
+                        connection.due = inf
+                if needed:
+                    places.take()
+                    held.callback(places.give)
+            except exceptions.HTTPException as error:
+                with app.request_context(environ):
+                    return show_error(error)(environ, start_response)
             return wsgi_app(environ, start_response)
-        finally:
-            if needed:
-                places.give()
 
     app.wsgi_app = call  # type: ignore[method-assign]
     app.extensions["guard"] = guard  # gunicorn.conf.py calls it
