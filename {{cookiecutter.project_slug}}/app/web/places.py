@@ -3,7 +3,7 @@
 import io
 import socket
 from collections.abc import Iterable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from errno import ECONNRESET
 from functools import partial
 from math import inf
@@ -124,7 +124,7 @@ def init_app(app: Flask, number: int) -> None:
     wsgi_app, free = app.wsgi_app, ("/healthz", f"{app.static_url_path}/")
     places, room = Limit(number), Limit(ROOM)
 
-    def receive(environ: dict[str, Any], held: ExitStack) -> None:
+    def receive(environ: dict[str, Any], held: list[tuple[Limit, int]]) -> None:
         """Read the body, if it is allowed; a view that allows more reads it in its place."""
         announced = environ.get("CONTENT_LENGTH")
         if announced or "HTTP_TRANSFER_ENCODING" in environ:
@@ -132,12 +132,13 @@ def init_app(app: Flask, number: int) -> None:
             if (size := int(announced or most)) <= most:
                 if size > SMALL:
                     room.take(size)
-                    held.callback(room.give, size)
+                    held.append((room, size))
                 environ["wsgi.input"] = Body(size, environ["wsgi.input"])
 
     def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         needed = not environ.get("PATH_INFO", "").startswith(free)
-        with ExitStack() as held:  # what is given back when the view has returned
+        held: list[tuple[Limit, int]] = []  # given back when the view has returned
+        try:
             try:
                 if connection := environ.get("gunicorn.socket"):
                     receive(environ, held)
@@ -145,11 +146,14 @@ def init_app(app: Flask, number: int) -> None:
                         connection.due = inf
                 if needed:
                     places.take()
-                    held.callback(places.give)
+                    held.append((places, 1))
             except exceptions.HTTPException as error:
                 with app.request_context(environ):
                     return show_error(error)(environ, start_response)
             return wsgi_app(environ, start_response)
+        finally:
+            for limit, amount in held:
+                limit.give(amount)
 
     app.wsgi_app = call  # type: ignore[method-assign]
     app.extensions["guard"] = guard  # gunicorn.conf.py calls it
