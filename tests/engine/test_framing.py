@@ -30,6 +30,7 @@ class Seen(NamedTuple):
 
     statuses: list[int]
     kept: bool  # whether the connection was
+    promised: bool  # whether the last answer said that it is
 
 
 async def look(port: int, case: Case, patience: float) -> Seen:
@@ -57,7 +58,8 @@ async def look(port: int, case: Case, patience: float) -> Seen:
     finally:
         writer.close()
     statuses = [int(code) for code in re.findall(rb"HTTP/1\.[01] (\d{3}) ", answer)]
-    return Seen(statuses, kept)
+    said = re.findall(rb"\nconnection: (keep-alive|close)\r", answer.lower())
+    return Seen(statuses, kept, said[-1:] == [b"keep-alive"] and not case.half_closed)
 
 
 def fits(seen: Seen, plain: Seen) -> bool:
@@ -66,7 +68,12 @@ def fits(seen: Seen, plain: Seen) -> bool:
     We receive the body before the view is called. So a body that never comes gets no
     answer yet, and one that is malformed gets 400, without a view: of plain gunicorn, a
     view that reads it gets 500, and another one's answer is followed by 400.
+
+    A connection that an answer promises to keep is kept. Otherwise a proxy could send the
+    next visitor's request over it just when it is closed: HAProxy answers 502.
     """
+    if seen.promised and not seen.kept:
+        return False
     statuses = [400 if status == 500 else status for status in plain.statuses]
     if seen.kept and plain.kept:
         return statuses[: len(seen.statuses)] == seen.statuses

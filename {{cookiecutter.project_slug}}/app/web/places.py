@@ -109,8 +109,8 @@ class Body(io.RawIOBase):
                 self.start.write(part)
         except ConnectionResetError:
             raise exceptions.RequestTimeout from None
-        except Exception:  # noqa: BLE001
-            raise exceptions.BadRequest from None  # it is malformed
+        except OSError:  # the client has hung up (gunicorn itself refuses what is malformed)
+            raise exceptions.BadRequest from None
         self.start.seek(0)
 
     def readinto(self, buffer: Any, /) -> int:
