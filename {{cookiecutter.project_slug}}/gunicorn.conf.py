@@ -27,10 +27,7 @@ control_socket_disable = True  # it needs a writable home folder
 loglevel = settings["LOG_LEVEL"].lower()
 logger_class = "app.web.access_log.Logger"
 accesslog = "-"  # to standard output
-access_log_format = (
-    "time=%(time)s level=info logger=gunicorn.access method=%(method)s path=%(path)s status"
-    "=%(status)s duration_ms=%(ms)s bytes=%(bytes)s request_id=%(id)s client=%(client)s"
-)
+access_log_format = "logfmt"  # or any that gunicorn documents
 
 
 def on_starting(server):  # type: ignore[no-untyped-def] # gunicorn has no types

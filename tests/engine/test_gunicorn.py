@@ -1,6 +1,7 @@
 """What gunicorn offers goes on working with the project's gunicorn.conf.py."""
 
 import json
+import re
 import signal
 import socket
 import ssl
@@ -80,12 +81,13 @@ def test_log_config_with_a_handler_that_is_no_stream(
 
 
 def test_an_access_log_in_another_format(start_server: StartServer) -> None:
-    form = "--access-logformat '%(h)s %(m)s %(U)s %({host}i)s %(id)s'"
+    form = "--access-logformat '%(h)s %(m)s %(U)s %({host}i)s %({x-request-id}o)s'"
     server = start_server(GUNICORN_CMD_ARGS=form)
     server.visitor().count()
     server.stop()
     host = urlsplit(server.url).netloc
-    assert any(line.startswith(f"127.0.0.1 GET / {host} ") for line in server.log)
+    [line] = [line for line in server.log if " GET / " in line]
+    assert re.fullmatch(f"127.0.0.1 GET / {host} [0-9a-f]{{32}}\n", line)
 
 
 def test_log_files_are_opened_again(tmp_path: Path) -> None:

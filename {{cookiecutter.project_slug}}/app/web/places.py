@@ -109,7 +109,7 @@ class Body(io.RawIOBase):
                 self.start.write(part)
         except ConnectionResetError:
             raise exceptions.RequestTimeout from None
-        except OSError:  # the client has hung up (gunicorn itself refuses what is malformed)
+        except OSError:  # the client hung up; gunicorn answers what is malformed
             raise exceptions.BadRequest from None
         self.start.seek(0)
 
