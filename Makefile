@@ -111,7 +111,7 @@ lock: .venv/ready ## Renew all requirements*.txt from requirements*.in
 		"$(CURDIR)/$(BIN)/python" -m uv pip compile --quiet --upgrade --universal \
 			--python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-emit-find-links --custom-compile-command "make lock" \
-			--output-file $$name.txt $$name.in; \
+			--output-file $$name.txt $$name.in || exit; \
 	done
 
 clean: ## Remove the virtual environment, the build and all caches

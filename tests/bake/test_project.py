@@ -140,6 +140,20 @@ def installed(baked: Path, tmp_path: Path, home: Path) -> Path:
     return project
 
 
+def test_a_lock_that_cannot_be_renewed_stops_make_and_changes_nothing(
+    baked: Path, home: Path
+) -> None:
+    wanted, locks = baked / "requirements.in", [*baked.glob("requirements*.txt")]
+    text, before = wanted.read_text(), [lock.read_text() for lock in locks]
+    wanted.write_text("flask>3,<3\n")
+    try:
+        status, output = run(home, baked, "make", "lock")
+    finally:
+        wanted.write_text(text)
+    assert status == 2, output
+    assert [lock.read_text() for lock in locks] == before
+
+
 def test_uv_sync_is_refused_in_a_sentence_and_removes_nothing(
     installed: Path, home: Path
 ) -> None:
