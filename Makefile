@@ -77,7 +77,7 @@ soak: .venv/ready ## Floods, Granian, and load on two instances for ten minutes 
 	@$(MAKE_APP) .venv/bin/gunicorn
 	@SECONDS=$(or $(SECONDS),600) $(BIN)/python -m tests.soak
 
-chaos: .venv/ready ## Ill-treat two instances and their Redis for ten minutes (TOPOLOGY=, SEED=, SECONDS=)
+chaos: .venv/ready ## Kill and stall two instances and their Redis for ten minutes (TOPOLOGY=, SEED=, SECONDS=)
 	@$(BAKE)
 	@$(MAKE_APP) .venv/bin/gunicorn
 	@SECONDS=$(or $(SECONDS),600) TOPOLOGY=$(TOPOLOGY) SEED=$(SEED) BREAK=$(BREAK) \
