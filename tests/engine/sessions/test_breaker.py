@@ -388,9 +388,9 @@ def test_an_outage_has_a_third_line_only_for_another_kind_of_error(
 def test_the_outage_of_a_server_that_was_replaced_has_an_end(
     lines: Lines, clock: Clock
 ) -> None:
-    breaker = Breaker("it")
-    breaker.end("is no longer in use")
+    Breaker("another").end("is no longer in use")
     assert (lines.begun, lines.ended) == (0, 0)
+    breaker = Breaker("it")
     late, began = breaker.let_in(), breaker.let_in()
     clock.now += 0.01
     breaker.ended(began, NOBODY, answered=False)
@@ -409,3 +409,17 @@ def test_a_call_under_way_when_a_server_is_replaced_begins_no_outage(
     breaker.end("is no longer in use")
     breaker.ended(late, NOBODY, answered=False)
     assert (lines.begun, lines.ended) == (0, 0)
+
+
+@pytest.mark.parametrize("worked", [True, False])
+def test_a_call_that_waited_for_a_replaced_server_begins_no_outage(
+    lines: Lines, clock: Clock, worked: bool
+) -> None:
+    breaker = Breaker("it")
+    if not worked:
+        breaker.ended(breaker.let_in(), NOBODY, answered=False)
+    breaker.end("is no longer in use")
+    clock.now += 0.01
+    for error in NOBODY, FULL:
+        breaker.ended(breaker.let_in(), error, answered=error is FULL)
+    assert lines.begun == lines.ended

@@ -7,8 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import takewhile
 
 import pytest
-from app.sessions import RedisStorage, SessionEnded, StorageUnavailable
+from app.sessions import RedisStorage, SessionEnded, StorageUnavailable, values
 from redis import Redis
+
+
+@pytest.fixture(autouse=True)
+def nothing_was_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process reports each record once."""
+    monkeypatch.setattr(values, "reported", set())
 
 
 def test_redis_keeps_a_visit_in_little_memory(redis: Redis) -> None:
@@ -161,6 +167,23 @@ def test_redis_counts_a_record_of_the_wrong_type_as_absent(
     assert redis.ttl("session:x") == -1
     assert storage.delete("session:x") is None
     with pytest.raises(SessionEnded):
+        storage.load("session:x", 60)
+
+
+def test_a_thousand_records_of_the_wrong_type_are_logged_at_most(
+    redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    storage = RedisStorage(redis)
+    for number in range(1_010):
+        redis.set(f"session:{number}", "not a hash", ex=60)
+        assert storage.load(f"session:{number}", 60) is None
+    assert len(caplog.records) == 1_000
+
+
+def test_a_server_is_away_whatever_words_its_name_has() -> None:
+    """Some errors of Redis are answers, which only their words tell."""
+    storage = RedisStorage.from_url("unix:///nowhere/would overflow")
+    with pytest.raises(StorageUnavailable, match="would overflow"):
         storage.load("session:x", 60)
 
 

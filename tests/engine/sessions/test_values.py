@@ -10,6 +10,7 @@ import pytest
 from app import create_app
 from app.sessions import RedisStorage, Storage, session
 from flask import flash, get_flashed_messages, request
+from flask.json.provider import DefaultJSONProvider
 from flask.json.tag import JSONTag
 from markupsafe import Markup
 from redis import Redis
@@ -68,6 +69,19 @@ def test_keeps_half_a_character_from_a_clients_json(browser: Browser) -> None:
     assert answer.status_code == 200
     assert browser.do(lambda: session["name"]) == "\ud83d"
     assert browser.do(get_flashed_messages) == ["\ud83d"]
+
+
+def test_keeps_half_a_character_if_the_app_writes_json_in_utf_8(
+    browser: Browser,
+) -> None:
+    """UTF-8 has no such thing, so it would look as if Redis were away."""
+    assert isinstance(browser.app.json, DefaultJSONProvider)
+    browser.app.json.ensure_ascii = False
+    assert browser.request(put(name="h\ud83d", city="Köln")).status_code == 200
+    assert browser.do(lambda: [session["name"] == "h\ud83d", session["city"]]) == [
+        True,
+        "Köln",
+    ]
 
 
 def test_keeps_other_types_by_tags_where_flask_has_them_registered(

@@ -40,10 +40,6 @@ class Record:
                 self.state = State.LOADED
         return self.fields
 
-    def reload(self) -> dict[str, str]:
-        """Return the fields as they are now."""
-        return self._ask(self._storage.load) or {}
-
     def increment(self, field: str, by: int) -> int | None:
         """Add to a field at once; return the sum, or None if there is no record."""
         total = self._ask(self._storage.increment, field, by, create=False)

@@ -140,7 +140,7 @@ class Session(SessionMixin):
             return self._record.increment(key, by)
         except (TypeError, OverflowError):
             try:
-                decode(self._record.key, key, self._record.reload().get(key, "null"))
+                decode(self._record.key, key, self._record.load().get(key, "null"))
             except KeyError:
                 return None  # a value that cannot be read counts as absent
             raise

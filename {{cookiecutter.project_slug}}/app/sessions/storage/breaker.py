@@ -23,7 +23,7 @@ OVER = 5.0  # seconds that a server must work without a refusal until the outage
 # Whatever a client's options: nothing is tried twice, and answers are strings.
 OPTIONS: dict[str, Any] = {"decode_responses": True, "encoding_errors": "replace"}
 OPTIONS |= {"retry": None, "retry_on_error": [], "retry_on_timeout": False}
-ANSWERS = ("not an integer", "overflow")  # errors, but no outage
+ANSWERS = ("is not an integer", "would overflow")  # errors, but no outage
 NO_ANSWER = "no answer"  # a kind of error; the others are the names of refusals
 
 
@@ -75,15 +75,15 @@ class Breaker:
                 self._kinds.add(kind)
                 self._met = now
             elif self._kinds == {NO_ANSWER} or began > self._met + OVER:
-                self.end("answers again")
+                self.end("answers again", now)
 
-    def end(self, how: str) -> None:
-        """Log the end of the outage, if there is one, and why: "is no longer in use"."""
+    def end(self, how: str, since: float = inf) -> None:
+        """Log the end of an outage, and why; only calls begun after `since` count again."""
         with self._changed:
-            self._since = monotonic()  # calls under way belong to the past
+            self.works, self._since = True, since
             if self._kinds:
                 self._kinds.clear()
-                words = self.name, how, self._since - self._begun, self._refused
+                words = self.name, how, monotonic() - self._begun, self._refused
                 log.warning("%s %s after %.1f s in which %d calls were refused", *words)
 
 
@@ -133,7 +133,8 @@ class Server:
         except BaseException as error:
             reason = f"{type(error).__name__}: {error}"
             answered = isinstance(error, ResponseError)
-            fine = isinstance(error, self._answers) or any(x in reason for x in ANSWERS)
+            fine = answered and any(x in reason for x in ANSWERS)
+            fine |= isinstance(error, self._answers)
             if not answered:  # what broke this connection broke the idle ones, too
                 self._pool.disconnect(inuse_connections=False)
                 if connection:

@@ -1,6 +1,5 @@
 """Sessions in Redis or Valkey: one hash each, one round trip per operation."""
 
-import logging
 from collections.abc import Callable
 from time import monotonic
 from typing import Any, Self
@@ -8,11 +7,10 @@ from typing import Any, Self
 from redis import Redis, RedisCluster, ResponseError
 from redis.sentinel import SentinelConnectionPool
 
+from ..values import report
 from .base import ENDED_FOR, Fields, Names, SessionEnded, Storage, StorageUnavailable
 from .breaker import Server
 from .connect import SEVERAL, connect
-
-log = logging.getLogger(__name__)
 
 # Redis runs each Lua script as one atomic step. It looks at the key first, so that nothing
 # extends the minute of an ended one. Then comes the command that a full Redis may refuse,
@@ -58,7 +56,6 @@ class RedisStorage(Storage):
             raise TypeError(f"use RedisStorage.from_url with {SEVERAL}")
         self.client = client
         self._ask = Server(client).ask if isinstance(client, Redis) else client
-        self._reported: set[str] = set()  # keys of the wrong type
 
     @classmethod
     def from_url(
@@ -113,9 +110,9 @@ class RedisStorage(Storage):
         answer = self._ask(monotonic(), key, "EVAL", script, 1, key, *args)
         if answer == "ended":
             raise SessionEnded
-        if answer == "foreign" and key not in self._reported:
-            log.error("%s does not hold a session, so it counts as absent", key)
-            self._reported.add(key)
+        if answer == "foreign":
+            report("%s does not hold a session, so it counts as absent", key)
+            return None
         if isinstance(answer, list):  # HGETALL's: names and values alternate
             return dict(zip(answer[::2], answer[1::2], strict=True)) or None
-        return None if answer == "foreign" else answer
+        return answer
