@@ -23,7 +23,7 @@ from tests.docs.recipes import (
     type_command,
     type_in,
 )
-from tests.pages import code
+from tests.pages import code, section
 
 OLD_SECRET_KEY = "dev"
 LOGIN = "login: Log in and out"
@@ -481,13 +481,22 @@ def test_one_view_takes_what_other_sites_send(
 
 
 def test_a_storage_of_ones_own(typed: Callable[..., Path], home: Path) -> None:
-    """Its test keeps it to the contract."""
-    project = typed("storage: In a storage of your own")
+    """Its test keeps it to the contract, and one line has the app use it."""
+    title = "In a storage of your own"
+    project = typed(f"storage: {title}")
     (project / "app/my_storage.py").write_text(MY_STORAGE)
     pytest_ = project / ".venv/bin/pytest"
     status, output = run(home, project, pytest_, "-q", "tests/test_my_storage.py")
     assert status == 0, output
     assert int(re.findall(r"(\d+) passed", output)[0]) > 30
+    told = section(project / "docs/storage.md", title)
+    [line] = re.findall("`(storage = .+?)`", told)
+    factory, above = project / "app/__init__.py", "    app = Flask(__name__)\n"
+    text = factory.read_text().replace(above, f"{above}    {line}\n")
+    factory.write_text(f"from .my_storage import MyStorage\n{text}")
+    check = project / ".venv/bin/flask", "check"
+    status, output = run(home, project, *check, APP_ENV="production", SECRET=SECRET)
+    assert (status, "MyStorage answers" in output) == (0, True), output
 
 
 def test_a_test_of_ones_own(typed: Callable[..., Path], home: Path) -> None:
