@@ -14,6 +14,7 @@ from subprocess import PIPE, Popen
 import pytest
 
 from tests.conftest import run_cookiecutter
+from tests.docs.recipes import type_in
 from tests.pages import block
 from tests.podman import SERVER_FILE, Podman, container_name
 from tests.raw import SLOW
@@ -163,13 +164,18 @@ def machine(
     machine.remove()
 
 
-def status_by_https(machine: Machine, options: str, path: str = "/") -> str:
-    """Return the status of the answer to a client with these options of curl's."""
+def get_by_https(machine: Machine, options: str, path: str = "/") -> str:
+    """Return what curl prints when it is called with these options."""
     return machine.type_in(
         "curl --silent --cacert /etc/ssl/cert.pem --resolve example.com:8443:127.0.0.1"
-        f" --output /dev/null --write-out '%{{http_code}}' {options}"
-        f" https://example.com:8443{path}"
+        f" {options} https://example.com:8443{path}"
     )
+
+
+def status_by_https(machine: Machine, options: str, path: str = "/") -> str:
+    """Return the status of the answer to a client with these options of curl's."""
+    status = "--output /dev/null --write-out '%{http_code}'"
+    return get_by_https(machine, f"{status} {options}", path)
 
 
 def test_a_redis_that_is_killed_does_not_bring_back_an_ended_session(
@@ -283,3 +289,25 @@ def test_wrong_settings_never_go_live(machine: Machine, project: Path) -> None:
     assert "SECRET is too short (5 c" in " ".join(output.split())
     assert machine.main_pid() == before
     assert status_by_https(machine, "") == "200"
+
+
+def test_sessions_in_a_file_outlive_the_deploy_of_a_new_version(
+    machine: Machine, project: Path
+) -> None:
+    """As in docs/storage.md, where the unit lets the app write."""
+    type_in(project, "storage: In an SQLite file")
+    for name in "app/__init__.py", "app/settings.py", "app/sqlite_storage.py":
+        machine.type_in(
+            f"cat > /srv/app/{name} <<'END'\n{(project / name).read_text()}END"
+        )
+    [setting] = re.findall(
+        "`(SESSIONS_FILE=.+?)`", (project / "docs/storage.md").read_text()
+    )
+    machine.type_in(f"echo {setting} >> /etc/app.env")
+    release = block(project, "cd /srv/app\nsudo git pull")
+    for count in 1, 2:
+        before = machine.main_pid()
+        machine.type_in(release)
+        assert machine.main_pid() != before
+        seen = get_by_https(machine, "--cookie-jar /tmp/visitor --cookie /tmp/visitor")
+        assert json.loads(seen) == {"views": count}
