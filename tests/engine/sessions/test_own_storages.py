@@ -145,11 +145,19 @@ def works_again(storage: Storage) -> int:
             time.sleep(0.1)
 
 
-def test_a_broken_file_is_an_outage(tmp_path: Path) -> None:
-    path = tmp_path / "sessions.db"
-    path.write_text("This is no database, and so long that SQLite takes it for one.")
-    with pytest.raises(StorageUnavailable, match=r"sessions\.db: file is not a data"):
-        SQLiteStorage(str(path))
+def test_a_broken_or_missing_file_is_an_outage_which_ends(tmp_path: Path) -> None:
+    path = tmp_path / "folder/sessions.db"
+    with closing(SQLiteStorage(str(path))) as storage:
+        with pytest.raises(StorageUnavailable, match=r"sessions\.db: unable to open"):
+            storage.ping()
+        path.parent.mkdir()
+        path.write_text(
+            "This is no database, and so long that SQLite takes it for one."
+        )
+        with pytest.raises(StorageUnavailable, match=r"sessions\.db: file is not a da"):
+            storage.ping()
+        path.unlink()
+        assert storage.increment("n", "n", 1, 60, create=True) == 1
 
 
 @pytest.fixture
