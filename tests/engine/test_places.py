@@ -185,6 +185,25 @@ def test_a_body_that_no_view_reads_does_not_spoil_the_next_request(
             assert answer_on(connection)[0] == 200
 
 
+@pytest.mark.parametrize("path", ["/reset", "/read", "/static/style.css", "/nowhere"])
+@pytest.mark.parametrize("how", ["announced", "in chunks"])
+def test_a_body_that_is_too_large_does_not_end_the_connection(
+    serve: Serve, path: str, how: str
+) -> None:
+    """Or a proxy that shares it would lose the next visitor's request."""
+    head = HEAD.replace(b"/read", path.encode())
+    post = head + b"Content-Length: %d\r\n\r\n%s" % (3 * MEGABYTE, bytes(3 * MEGABYTE))
+    if how == "in chunks":
+        chunk = b"%x\r\n%s\r\n" % (MEGABYTE, bytes(MEGABYTE))
+        post = head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 3 + b"0\r\n\r\n"
+    with connect(serve("create_app")) as connection:
+        for _ in range(3):
+            connection.sendall(post)
+            assert answer_on(connection)[0] < 500
+        connection.sendall(VISIT)
+        assert answer_on(connection)[0] == 200
+
+
 def test_a_body_that_is_too_large_gets_413_at_once(serve: Serve) -> None:
     with connect(serve("create_app")) as connection:
         connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % (MEGABYTE + 1))

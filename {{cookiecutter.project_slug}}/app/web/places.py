@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Any
 
 from flask import Flask
-from werkzeug import exceptions
+from werkzeug import exceptions, wsgi
 
 from .errors import show_error
 
@@ -41,10 +41,16 @@ class Connection(socket.socket):
         raise ConnectionResetError(*TOO_SLOW)
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
-        try:
-            super().sendall(data, flags)
-        except BlockingIOError:
-            raise ConnectionResetError(*TOO_SLOW) from None
+        with suppress(BlockingIOError):
+            return super().sendall(data, flags)
+        raise ConnectionResetError(*TOO_SLOW)
+
+    def drain(self, body: Any) -> None:
+        """Take in what no view has read; gunicorn would close what it promised to keep."""
+        self.due = min(self.due, monotonic() + PATIENCE)
+        with suppress(Exception):  # gunicorn notices, and closes it
+            while monotonic() < self.due and body.read(SMALL):
+                pass
 
     def shutdown(self, _: int, /) -> None:
         """End it. gunicorn's only loop would wait 2 s for the client to do so, too."""
@@ -103,15 +109,13 @@ class Body(io.RawIOBase):
     """The start of a body, which is read ahead, and the rest."""
 
     def __init__(self, size: int, rest: Any) -> None:
-        self.start, self.rest = io.BytesIO(), rest
+        self.rest = rest
         try:
-            while part := rest.read(min(size - self.start.tell(), SMALL)):
-                self.start.write(part)
+            self.start = io.BytesIO(rest.read(size))
         except ConnectionResetError:
             raise exceptions.RequestTimeout from None
         except OSError:  # the client hung up; gunicorn answers what is malformed
             raise exceptions.BadRequest from None
-        self.start.seek(0)
 
     def readinto(self, buffer: Any, /) -> int:
         part = self.start.read(len(buffer)) or self.rest.read(len(buffer))
@@ -126,34 +130,37 @@ def init_app(app: Flask, number: int) -> None:
 
     def receive(environ: dict[str, Any], held: list[tuple[Limit, int]]) -> None:
         """Read the body, if it is allowed; a view that allows more reads it in its place."""
-        announced = environ.get("CONTENT_LENGTH")
-        if announced or "HTTP_TRANSFER_ENCODING" in environ:
-            most = min(app.config["MAX_CONTENT_LENGTH"] or 2**20, ROOM)
-            if (size := int(announced or most)) <= most:
-                if size > SMALL:
-                    room.take(size)
-                    held.append((room, size))
-                environ["wsgi.input"] = Body(size, environ["wsgi.input"])
+        most = min(app.config["MAX_CONTENT_LENGTH"] or 2**20, ROOM)
+        if (size := int(environ.get("CONTENT_LENGTH") or most)) <= most:
+            if size > SMALL:
+                room.take(size)
+                held.append((room, size))
+            environ["wsgi.input"] = Body(size, environ["wsgi.input"])
 
     def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        needed = not environ.get("PATH_INFO", "").startswith(free)
+        connection, body = environ.get("gunicorn.socket"), environ["wsgi.input"]
+        has_body = environ.get("CONTENT_LENGTH") or "HTTP_TRANSFER_ENCODING" in environ
         held: list[tuple[Limit, int]] = []  # given back when the view has returned
         try:
             try:
-                if connection := environ.get("gunicorn.socket"):
+                if connection and has_body:
                     receive(environ, held)
-                    if isinstance(connection, Connection):
-                        connection.due = inf
-                if needed:
+                if isinstance(connection, Connection):
+                    connection.due = inf
+                if not environ.get("PATH_INFO", "").startswith(free):
                     places.take()
                     held.append((places, 1))
             except exceptions.HTTPException as error:
                 with app.request_context(environ):
-                    return show_error(error)(environ, start_response)
-            return wsgi_app(environ, start_response)
+                    answer = show_error(error)(environ, start_response)
+            else:
+                answer = wsgi_app(environ, start_response)
         finally:
             for limit, amount in held:
                 limit.give(amount)
+        if has_body and isinstance(connection, Connection):
+            return wsgi.ClosingIterator(answer, partial(connection.drain, body))
+        return answer
 
     app.wsgi_app = call  # type: ignore[method-assign]
     app.extensions["guard"] = guard  # gunicorn.conf.py calls it

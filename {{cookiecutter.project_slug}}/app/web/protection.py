@@ -17,10 +17,9 @@ def check(settings: Settings) -> ResponseReturnValue | None:
         host, hosts = request.host.lower(), settings["TRUSTED_HOSTS"]
         if not host or (hosts and not host_is_trusted(host, hosts)):  # or names none
             abort(400, "This app is not served under that host name.")
-        scheme = settings["TRUSTED_PROXIES"] and request.headers.get(
-            "X-Forwarded-Proto"
-        )
-        if scheme and settings.production and not request.is_secure:
+        scheme = request.headers.get("X-Forwarded-Proto")
+        trusted = settings.production and settings["TRUSTED_PROXIES"]
+        if trusted and scheme and not request.is_secure:
             return redirect(request.url.replace("http://", "https://", 1), 308)
     if is_cross_site():
         view = current_app.view_functions.get(request.endpoint or "")
