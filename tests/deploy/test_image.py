@@ -74,7 +74,7 @@ class Container:
 
 @pytest.fixture(scope="module")
 def project(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A baked project in which secrets lie about."""
+    """A baked project in which secrets lie about; umask 077 keeps it from others."""
     folder = tmp_path_factory.mktemp("projects")
     home = tmp_path_factory.mktemp("home")
     project = run_cookiecutter(template, folder, home, answers={}).project
@@ -83,6 +83,7 @@ def project(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (project / name).write_text("SECRET=planted")
     (project / ".git").mkdir(exist_ok=True)
     (project / ".git/config").write_text("planted")
+    subprocess.run(["chmod", "-R", "go=", project], check=True)
     return project
 
 
