@@ -24,9 +24,9 @@ SHIM = f"""#!/bin/sh
 exec {os.path.realpath(sys.executable)} "$@"
 """
 
-
 # Like Debian's without its package python3-venv: leaves an environment without pip.
 WITHOUT_VENV = f"""#!/bin/sh
+case "$2" in *sys.executable*) exec echo "$0" ;; esac
 [ "$2" != venv ] || set -- "$@" --without-pip
 {os.path.realpath(sys.executable)} "$@" && [ "$2" != venv ]
 """
@@ -100,6 +100,9 @@ def test_says_which_python_it_takes_in_spite_of_pyenv(
     assert taken.startswith(f"Making .venv with Python {version} (wanted: python3.99 ")
     status, output = run(home, project, ".venv/bin/python", "--version")
     assert output == f"Python {version}\n"
+    make(project, "clean", home)
+    named = run(home, project, *command, "PYTHON=python3", PATH=path)
+    assert named == (0, f"Making .venv with Python {version} (wanted: python3) ...\n")
 
 
 @pytest.mark.parametrize("python", ["/bin/false", "/nowhere/python3"])
