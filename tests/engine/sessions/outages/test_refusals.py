@@ -1,7 +1,7 @@
 """Redis answers, but it is full, read-only, slow, emptied, locked or crowded."""
 
 import pytest
-from app.sessions import session
+from app.sessions import RedisStorage, session
 from app.sessions.storage import breaker
 from flask import Flask
 from flask.testing import FlaskClient
@@ -46,6 +46,14 @@ def test_a_full_redis_still_reads(
     redis.config_set("maxmemory", "1")
     assert client.get("/").status_code == 503
     assert client.get("/read").json == {"views": 1}
+
+
+def test_connections_of_a_client_of_your_own_are_replaced_too(redis: Redis) -> None:
+    """It speaks RESP3."""
+    storage = RedisStorage(redis)
+    for number in range(1, 4):
+        assert storage.increment("session:x", "n", 1, 60, create=True) == number
+        close_connections(redis)
 
 
 def test_connections_that_redis_has_closed_are_replaced(

@@ -7,7 +7,7 @@ from threading import Condition
 from time import monotonic
 from typing import Any
 
-from redis import ConnectionPool, Redis, ResponseError
+from redis import ConnectionPool, ReadOnlyError, Redis, ResponseError
 
 from .base import StorageUnavailable
 
@@ -23,7 +23,7 @@ OVER = 5.0  # seconds that a server must work without a refusal until the outage
 # Whatever a client's options: nothing is tried twice, and answers are strings.
 OPTIONS: dict[str, Any] = {"decode_responses": True, "encoding_errors": "replace"}
 OPTIONS |= {"retry": None, "retry_on_error": [], "retry_on_timeout": False}
-ANSWERS = ("is not an integer", "would overflow")  # errors, but no outage
+ANSWERS = ("is not an integer", "would overflow")  # words of errors that are answers
 NO_ANSWER = "no answer"  # a kind of error; the others are the names of refusals
 
 
@@ -135,7 +135,8 @@ class Server:
             answered = isinstance(error, ResponseError)
             fine = answered and any(x in reason for x in ANSWERS)
             fine |= isinstance(error, self._answers)
-            if not answered:  # what broke this connection broke the idle ones, too
+            # The idle ones are no better: broken, too, or to what is no longer the master.
+            if not answered or isinstance(error, ReadOnlyError):
                 self._pool.disconnect(inuse_connections=False)
                 if connection:
                     connection.disconnect()
