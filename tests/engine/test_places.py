@@ -279,13 +279,16 @@ def held(server: Server, path: str, number: int) -> Iterator[list[socket.socket]
         silent.settimeout(30)
         port = silent.getsockname()[1]
         hanging = []
-        for _ in range(number):
-            hanging.append(stack.enter_context(connect(server)))
-            hanging[-1].sendall(
-                VISIT.replace(b"/ ", b"/%s/%d " % (path.encode(), port))
-            )
-            stack.enter_context(silent.accept()[0])
-        yield hanging
+        with ExitStack() as calls:
+            for _ in range(number):
+                hanging.append(stack.enter_context(connect(server)))
+                hanging[-1].sendall(
+                    VISIT.replace(b"/ ", b"/%s/%d " % (path.encode(), port))
+                )
+                calls.enter_context(silent.accept()[0])
+            yield hanging
+        for connection in hanging:  # who answers has given its place back
+            connection.recv(2**16)
 
 
 def test_views_that_hang_leave_out_what_needs_no_place(
