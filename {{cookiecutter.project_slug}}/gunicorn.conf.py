@@ -37,6 +37,8 @@ def on_starting(server):  # type: ignore[no-untyped-def] # gunicorn has no types
         what = f"Sessions are kept in memory, which {many} processes cannot share"
         fix = "export REDIS_URL=redis://127.0.0.1:6379/0 (or start one: --workers 1)"
         raise SystemExit(f"{what}; fix it with: {fix}")
+    if any(kind in str(server.cfg.worker_class) for kind in ("gevent", "asgi")):
+        raise SystemExit("Views would hang or fail under that worker; leave out: -k")
     if server.cfg.reload:
         raise SystemExit("--reload would go on serving old code; reload with: make dev")
 

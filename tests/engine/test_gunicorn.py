@@ -124,10 +124,20 @@ def test_log_files_are_opened_again(tmp_path: Path) -> None:
     assert "Traceback" not in output
 
 
-def test_reload_is_refused() -> None:
-    """It would go on serving the old code, since the app is loaded before the fork."""
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--reload", "--reload would go on serving old code; reload with: make dev"),
+        (
+            "--worker-class=asgi",
+            "Views would hang or fail under that worker; leave out: -k",
+        ),
+    ],
+)
+def test_what_would_go_wrong_is_refused(option: str, said: str) -> None:
+    """The app is loaded before the fork, and is no ASGI app."""
     done = subprocess.run(
-        [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:0", "--reload"],
+        [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:0", option],
         cwd=PROJECT,
         capture_output=True,
         text=True,
@@ -135,9 +145,7 @@ def test_reload_is_refused() -> None:
         timeout=60,
     )
     assert done.returncode == 1
-    assert done.stderr.endswith(
-        "--reload would go on serving old code; reload with: make dev\n"
-    )
+    assert done.stderr.endswith(f"{said}\n")
 
 
 def test_more_threads_are_not_more_views_at_a_time(
