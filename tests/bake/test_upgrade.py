@@ -98,13 +98,11 @@ def do_an_owners_work(project: Path) -> None:
 def resolve_conflicts(project: Path) -> None:
     """Edit what both sides changed, as CHANGELOG.md says."""
     conflict = re.compile(r"<{7}.*?^={7}\n(.*?)^>{7}.*?\n", re.MULTILINE | re.DOTALL)
-    for name in "app/__init__.py", "app/templates/base.html", "requirements.in":
+    for name in "app/__init__.py", "app/templates/base.html":
         text, found = conflict.subn(r"\1", (project / name).read_text())
         assert found == 1, name
         (project / name).write_text(text)
     put(project / "app/__init__.py", "import views, web", "import login, views, web")
-    with (project / "requirements.in").open("a") as requirements:
-        requirements.write("flask-login>=0.6.3,<1\n")
     last = '    env.add("LOG_LEVEL", '
     put(
         project / "app/settings.py",
