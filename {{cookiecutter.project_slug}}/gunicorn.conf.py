@@ -44,5 +44,5 @@ def on_starting(server):  # type: ignore[no-untyped-def] # gunicorn has no types
 
 
 def when_ready(server):  # type: ignore[no-untyped-def]
-    """Wait for no client without end: see app/web/places.py."""
+    """Wait for no client without end: see app/web/connection.py."""
     getattr(server.app.wsgi(), "extensions", {}).get("guard", list)(server.LISTENERS)

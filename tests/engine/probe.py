@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 import app
 from app.sessions import RedisStorage, session
-from app.web import places
+from app.web import connection, places
 from flask import Flask, request
 
 
@@ -55,7 +55,7 @@ def create_app() -> Flask:
 
 def impatient() -> Flask:
     """Return the app, which waits two seconds for a client."""
-    places.PATIENCE = 2
+    connection.PATIENCE = 2
     return create_app()
 
 

@@ -19,8 +19,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     def check() -> None:
         """Check that the app can serve with these settings; fail if it cannot."""
         findings = [*check_stage(settings, app.extensions["session_storage"])]
-        for finding in findings:
-            echo(finding)
+        echo("\n".join(findings))
         raise SystemExit(any(finding.startswith("error") for finding in findings))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from click import STRING, BadParameter, ParamType
-from dotenv import dotenv_values
+from dotenv import dotenv_values, load_dotenv
 from werkzeug.wsgi import host_is_trusted  # type: ignore[attr-defined]
 
 from ..sessions import RedisStorage
@@ -109,18 +109,15 @@ class Settings(dict[str, Any]):
 
 def load_env_file() -> None:
     """Add to the environment what only .env has; refuse the .env of another stage."""
-    if os.environ.get("PYTHON_DOTENV_DISABLED", "").lower() in ("1", "true", "yes"):
-        return
     what = fix = ""
     try:
-        found = dotenv_values(ENV_FILE, encoding="utf-8-sig")
-        for name, value in found.items():
-            os.environ.setdefault(name, value or "")
+        loaded = load_dotenv(ENV_FILE, encoding="utf-8-sig")
         stage, secret = os.environ.get("APP_ENV", ""), os.environ.get("SECRET", "")
-        own = secret in ("", found.get("SECRET")) or secret.startswith("dev-")
-        if stage.lower() == "development" and stage == found.get("APP_ENV") and not own:
-            what = "says development, but the environment has another stage's SECRET"
-            fix = "rm .env (on that stage) or unset SECRET (in development)"
+        if loaded and stage.lower() == "development" and not secret.startswith("dev-"):
+            own = dotenv_values(ENV_FILE, encoding="utf-8-sig")
+            if stage == own.get("APP_ENV") and secret not in ("", own.get("SECRET")):
+                what = f"says {stage}, but the environment has another stage's SECRET"
+                fix = "rm .env (on that stage) or unset SECRET (in development)"
     except OSError as error:
         what, fix = f"cannot be read ({error.strerror})", 'sudo chown "$USER" .env'
     except ValueError:

@@ -40,8 +40,9 @@ def is_no_outage(record: logging.LogRecord) -> bool:
 
 def prefers_html(client: Request) -> bool:
     """Return whether the client prefers a page to JSON, as browsers do."""
-    client.environ["app.varies_by_accept"] = True  # headers.py tells caches so, by Vary
-    return html_comes_first(client.environ.get("HTTP_ACCEPT", ""))
+    environ = client.environ
+    environ["app.varies_by_accept"] = True  # headers.py tells caches so, by Vary
+    return html_comes_first(environ.get("HTTP_ACCEPT", ""))
 
 
 @lru_cache(100)  # there are few, and parsing one takes 4 % of a visit

@@ -1,13 +1,9 @@
 """Few views at a time, many threads for clients: a view begins when its request is here."""
 
 import io
-import socket
 from collections.abc import Iterable
-from contextlib import suppress
-from errno import ECONNRESET
 from functools import partial
 from math import inf
-from struct import pack
 from threading import Lock
 from time import monotonic
 from typing import Any
@@ -15,59 +11,11 @@ from typing import Any
 from flask import Flask
 from werkzeug import exceptions, wsgi
 
+from .connection import Connection, guard
 from .errors import show_error
 
-PATIENCE = 30  # seconds for a request to arrive, and for a client that reads nothing
 WAIT = 10  # seconds for a place or room; then the answer is 503
 SMALL, ROOM = 2**16, 48 * 2**20  # bytes: of a small body, and of all others
-TOO_SLOW = ECONNRESET, "The client is too slow"  # gunicorn logs no traceback of this
-
-
-class Connection(socket.socket):
-    """A connection on which gunicorn waits for nobody without end."""
-
-    due = inf  # by when a request must be here
-
-    def setblocking(self, flag: bool, /) -> None:
-        """gunicorn asks to block whenever a request begins."""
-        super().setblocking(flag)
-        self.due = monotonic() + PATIENCE
-
-    def recv(self, size: int, flags: int = 0, /) -> bytes:
-        with suppress(BlockingIOError):
-            data = super().recv(min(size, SMALL), flags)
-            if monotonic() <= self.due:
-                return data
-        raise ConnectionResetError(*TOO_SLOW)
-
-    def sendall(self, data: Any, flags: int = 0, /) -> None:
-        with suppress(BlockingIOError):
-            return super().sendall(data, flags)
-        raise ConnectionResetError(*TOO_SLOW)
-
-    def drain(self, body: Any) -> None:
-        """Take in what no view has read; gunicorn would close what it promised to keep."""
-        self.due = min(self.due, monotonic() + PATIENCE)
-        with suppress(Exception):  # gunicorn notices, and closes it
-            while monotonic() < self.due and body.read(SMALL):
-                pass
-
-    def shutdown(self, _: int, /) -> None:
-        """End it. gunicorn's only loop would wait 2 s for the client to do so, too."""
-        super().shutdown(socket.SHUT_RDWR)
-
-
-def guard(listeners: Iterable[Any]) -> None:
-    """Make gunicorn's listeners accept such connections. (TLS replaces them by its own.)"""
-
-    def accept(original: Any) -> tuple[Connection, Any]:
-        sock, address = original()
-        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-            sock.setsockopt(socket.SOL_SOCKET, option, pack("ll", PATIENCE, 0))
-        return Connection(fileno=sock.detach()), address
-
-    for listener in listeners:
-        listener.accept = partial(accept, listener.accept)
 
 
 class Limit:
