@@ -109,21 +109,21 @@ class Settings(dict[str, Any]):
 
 def load_env_file() -> None:
     """Add to the environment what only .env has; refuse the .env of another stage."""
-    what = fix = ""
+    why = fix = ""
     try:
         loaded = load_dotenv(ENV_FILE, encoding="utf-8-sig")
         stage, secret = os.environ.get("APP_ENV", ""), os.environ.get("SECRET", "")
         if loaded and stage.lower() == "development" and not secret.startswith("dev-"):
             own = dotenv_values(ENV_FILE, encoding="utf-8-sig")
             if stage == own.get("APP_ENV") and secret not in ("", own.get("SECRET")):
-                what = f"says {stage}, but the environment has another stage's SECRET"
+                why = "says development, but the environment has another stage's SECRET"
                 fix = "rm .env (on that stage) or unset SECRET (in development)"
     except OSError as error:
-        what, fix = f"cannot be read ({error.strerror})", 'sudo chown "$USER" .env'
+        why, fix = f"cannot be read ({error.strerror})", 'sudo chown "$USER" .env'
     except ValueError:
-        what, fix = "is not UTF-8", "iconv -f UTF-16 .env > utf8 && mv utf8 .env"
-    if what:
-        raise SystemExit(f".env {what}; fix it with: {fix}")
+        why, fix = "is not UTF-8", "iconv -f UTF-16 .env > utf8 && mv utf8 .env"
+    if why:
+        raise SystemExit(f".env {why}; fix it with: {fix}")
 
 
 def set_to(name: str, value: object) -> str:
