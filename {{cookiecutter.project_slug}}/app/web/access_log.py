@@ -19,6 +19,7 @@ class Logger(GunicornLogger):
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
         own = cfg.logconfig or cfg.logconfig_dict or cfg.logconfig_json
+        self.other_format = cfg.access_log_format != "logfmt"
         self.to_stdout = cfg.accesslog == "-" and not (own or cfg.syslog)
         for handler in () if own else self.error_log.handlers:
             if isinstance(handler, StreamHandler):
@@ -28,7 +29,7 @@ class Logger(GunicornLogger):
 
     def access(self, resp: Any, req: Any, environ: Any, time: timedelta) -> None:
         """Log a request; what clients choose is percent-encoded."""
-        if self.cfg.access_log_format != "logfmt":
+        if self.other_format:
             super().access(resp, req, environ, time)
             return
         path = quote(environ.get("RAW_URI", "").partition("?")[0], safe="/%:@+,~")

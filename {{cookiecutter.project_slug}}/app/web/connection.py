@@ -28,16 +28,19 @@ class Connection(socket.socket):
         """The kernel's time-outs hold, which accept() sets: changing them takes 6 µs."""
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
-        with suppress(BlockingIOError):
+        try:  # `suppress` would take 2 µs more
             data = super().recv(min(size, AT_ONCE), flags)
             if monotonic() <= self.due:
                 return data
+        except BlockingIOError:
+            pass
         raise ConnectionResetError(*TOO_SLOW)
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
-        with suppress(BlockingIOError):
-            return super().sendall(data, flags)
-        raise ConnectionResetError(*TOO_SLOW)
+        try:
+            super().sendall(data, flags)
+        except BlockingIOError:
+            raise ConnectionResetError(*TOO_SLOW) from None
 
     def drain(self, body: Any) -> None:
         """Take in what no view has read; gunicorn would close what it promised to keep."""
