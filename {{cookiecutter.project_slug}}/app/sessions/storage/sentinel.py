@@ -31,8 +31,11 @@ class Master:
         began, master = monotonic(), self._master
         if master is None or began > self._sure_until:
             master, began = self._find(came), monotonic()
-        answer = master.ask(came, key, *command)
-        self._sure_until = began + SURE
+        sure_until = 0.0
+        try:
+            answer, sure_until = master.ask(came, key, *command), began + SURE
+        finally:  # what refuses may be the master no longer, and still read
+            self._sure_until = sure_until
         # It may have slept, been replaced, and woken up.
         if monotonic() > self._sure_until and self._find(came) is not master:
             raise StorageUnavailable("the master was replaced before it answered")
