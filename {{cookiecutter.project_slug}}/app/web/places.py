@@ -26,13 +26,13 @@ class Limit:
         self.waiting = dict[Any, int]()  # amounts, by the locks that are waited for
 
     def take(self, amount: int = 1) -> None:
-        turn = Lock()
         with self.lock:
             if self.left >= amount and not self.waiting:
                 self.left, self.moved = self.left - amount, monotonic()
                 return
             # If nothing moves, views hang; whoever waited would hold a thread.
             wait = WAIT if monotonic() < self.moved + WAIT else 0
+            turn = Lock()
             turn.acquire()
             self.waiting[turn] = amount
         if not turn.acquire(timeout=wait):
